@@ -1,0 +1,75 @@
+"""The command line: the one place where everything real is built.
+
+A command's module is loaded when it is called, so that `kiosk gate` never pays for a web server.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+
+import click
+
+from kiosk import __version__
+from kiosk.errors import ConfigError, GateNotRunning, KioskError
+
+COMMANDS = {
+    "demo": "Run the whole kiosk here, with nothing to configure.",
+    "gate": "Listen to the scanners, decide, record (one program, in the foreground).",
+    "sync": "Fetch the ticket list and deliver the scans.",
+    "display": "Serve the screen at the door.",
+    "scan": "Hand a code to the running gate and print its verdict.",
+    "scans": "Print the journal: everything that happened at this door.",
+    "status": "Tell how the kiosk is doing.",
+    "tickets": "Show, import and search the ticket list.",
+    "retry": "Hand refused scans out again.",
+    "check": "Check the configuration and show what it comes to.",
+    "sandbox": "Run a cloud to practise with, faults included.",
+    "completion": "Print the tab completion for your shell.",
+}
+
+
+class _Lazy(click.Group):
+    """A group whose commands are looked up in the module of their name."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = importlib.import_module(f"kiosk.cli.{cmd_name}").command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="kiosk")
+def cli() -> None:
+    """The door that never stops: an offline-first ticket-scanning kiosk.
+
+    Begin with `kiosk demo`. At a door, three programs run side by side: `kiosk gate`, `kiosk sync` and
+    `kiosk display`; systemd starts them. `kiosk status` tells how they are.
+
+    Exit status: 0 done, 1 failed, 2 the configuration or the call is wrong, 3 the gate is not running.
+    """
+
+
+def main() -> None:
+    """Run the command line; every error of the kiosk's own becomes one message and an exit status."""
+    try:
+        cli(prog_name="kiosk")
+    except ConfigError as error:
+        _fail(error, 2)
+    except GateNotRunning as error:
+        _fail(error, 3)
+    except KioskError as error:
+        _fail(error, 1)
+
+
+def _fail(error: KioskError, status: int) -> None:
+    click.echo(f"kiosk: {error}", err=True)
+    sys.exit(status)

@@ -1,0 +1,105 @@
+"""What commands share: `--config`, the directories it names, logging, and a clean end."""
+
+from __future__ import annotations
+
+import functools
+import logging
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Concatenate, ParamSpec, TypeVar, cast
+
+import click
+
+from kiosk import config, disk
+from kiosk.config import Config
+from kiosk.errors import ConfigError
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class Setup:
+    """A checked configuration and the file it came from."""
+
+    def __init__(self, path: Path, *, allow_volatile: bool) -> None:
+        self.path = path
+        self.config: Config = config.read(path)
+        self._allow_volatile = allow_volatile
+
+    def error(self, section: str, key: str, text: str) -> ConfigError:
+        """An error in the place where the file says, or leaves out, this key."""
+        return ConfigError(f"{config.place(self.path, section, key)}: {section}.{key}: {text}")
+
+    def data_dir(self) -> Path:
+        """Return the data directory, made when missing, safe to keep scans in. Raises ConfigError."""
+        directory = self._directory("data_dir")
+        volume = disk.volume(directory)
+        if volume.volatile and not self._allow_volatile:
+            raise self.error(
+                "device",
+                "data_dir",
+                f"{directory} is on {volume.kind}, which forgets everything when the power goes: "
+                "choose a directory on a disk, or try it out with --allow-volatile",
+            )
+        return directory
+
+    def runtime_dir(self) -> Path:
+        """Return the directory for sockets and signs of life, made when missing. Raises ConfigError."""
+        return self._directory("runtime_dir")
+
+    def _directory(self, key: str) -> Path:
+        directory: Path = getattr(self.config.device, key)
+        try:
+            directory.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            text = f"{directory} cannot be made: {error.strerror}: make it, or name another one"
+            raise self.error("device", key, text) from error
+        if not os.access(directory, os.W_OK | os.X_OK):
+            raise self.error("device", key, f"{directory} is not writable for this user: chown it, or name another one")
+        return directory
+
+
+def with_setup(function: Callable[Concatenate[Setup, P], R]) -> Callable[P, R]:
+    """Give a command `--config` and `--allow-volatile`, and hand it the checked configuration as its first argument."""
+
+    @click.option(
+        "--config",
+        "config_file",
+        metavar="FILE",
+        type=click.Path(dir_okay=False),
+        help=f"The configuration. [default: $KIOSK_CONFIG, then {config.DEFAULT_PATH}]",
+    )
+    @click.option(
+        "--allow-volatile",
+        is_flag=True,
+        envvar="KIOSK_ALLOW_VOLATILE",
+        help="Accept a data directory that is kept in memory, to try things out.",
+    )
+    @functools.wraps(function)
+    def command(*args: P.args, **kwargs: P.kwargs) -> R:
+        path = config.locate(cast("str | None", kwargs.pop("config_file")))
+        setup = Setup(path, allow_volatile=bool(kwargs.pop("allow_volatile")))
+        return function(setup, *args, **kwargs)
+
+    return command
+
+
+def log_to_stderr(program: str) -> None:
+    """Write log lines to standard error, where systemd's journal takes them with its own time."""
+    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format=f"{program}: %(levelname)s: %(message)s")
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+
+
+@contextmanager
+def on_signal(stop: Callable[[], None]) -> Iterator[None]:
+    """Call `stop` on Ctrl-C and SIGTERM."""
+    before = {number: signal.signal(number, lambda *_: stop()) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,107 @@
+"""`kiosk scans`: the journal, with what the cloud has of it."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import sqlite3
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+import click
+
+from kiosk import words
+from kiosk.cli.options import Setup, with_setup
+from kiosk.errors import NoListYet
+from kiosk.model import Delivery, Scan
+from kiosk.store import journal, ledger
+
+
+@click.command("scans")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line, for programs.")
+@click.option("--since", metavar="SEQ", type=click.IntRange(min=0), default=0, help="Only scans after this number.")
+@with_setup
+def command(setup: Setup, as_json: bool, since: int) -> None:
+    """Print the journal, oldest first: what was scanned, what was decided and why, and what the cloud has of it.
+
+    `delivery` is one of pending, inflight, unknown, acked, refused, local; `local` scans stay here, because the cloud
+    takes no scan without a ticket.
+    """
+    for row in rows(setup, since):
+        click.echo(json.dumps(row, ensure_ascii=False) if as_json else _line(row))
+
+
+def rows(setup: Setup, since: int = 0) -> Iterator[dict[str, Any]]:
+    """Return the scans after this number as the outside sees them."""
+    directory = setup.config.device.data_dir
+    try:
+        scans = journal.scans_after(journal.reader(directory), since)
+    except NoListYet:
+        return
+    deliveries = _Deliveries(setup)
+    for batch in _batched(scans, 500):
+        states = deliveries.of(batch)
+        yield from (describe(scan) | states[scan.seq] for scan in batch)
+
+
+def describe(scan: Scan) -> dict[str, Any]:
+    """Return one scan by the names of the interface; its message in words, as of then."""
+    ticket = scan.verdict.ticket
+    return {
+        "seq": scan.seq,
+        "time": stamp(scan.at),
+        "barcode": scan.barcode,
+        "type": scan.verdict.direction,
+        "scanResult": scan.verdict.result,
+        "reason": scan.verdict.reason,
+        "message": words.sentence(scan.verdict, scan.at),
+        "ticketId": ticket.id if ticket is not None else None,
+        "eventId": ticket.event_id if ticket is not None else None,
+        "ticketTypeId": ticket.ticket_type_id if ticket is not None else None,
+        "ticketName": ticket.ticket_name if ticket is not None else None,
+        "name": ticket.name if ticket is not None else None,
+        "deviceId": scan.device_id,
+        "scanner": scan.lane,
+        "clock": scan.moment.quality,
+    }
+
+
+def stamp(at: datetime) -> str:
+    """Return a time as the cloud writes it: UTC, milliseconds, `Z`."""
+    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+class _Deliveries:
+    """What the ledger says; without a ledger everything is still to be delivered."""
+
+    def __init__(self, setup: Setup) -> None:
+        self._database: sqlite3.Connection | None = None
+        try:
+            self._database = ledger.reader(setup.config.device.data_dir)
+        except NoListYet:
+            return
+
+    def of(self, scans: tuple[Scan, ...]) -> dict[int, dict[str, Any]]:
+        found = ledger.states(self._database, scans[0].seq, scans[-1].seq) if self._database is not None else {}
+        states = ((scan.seq, found.get(scan.seq) or (_first(scan), None)) for scan in scans)
+        return {seq: {"delivery": state, "deliveryError": error} for seq, (state, error) in states}
+
+
+def _first(scan: Scan) -> Delivery:
+    return Delivery.PENDING if scan.deliverable else Delivery.LOCAL
+
+
+def _batched(scans: Iterator[Scan], size: int) -> Iterator[tuple[Scan, ...]]:
+    while batch := tuple(itertools.islice(scans, size)):
+        yield batch
+
+
+def _line(row: dict[str, Any]) -> str:
+    """For people: no name, and of the code only its end."""
+    code = ascii(row["barcode"][-4:])[1:-1]
+    return (
+        f"{row['seq']:>7}  {row['time']}  {row['scanner']:<12}  {row['type']:<8}  {row['scanResult']:<8}  "
+        f"{row['reason']:<16}  …{code:<4}  {row['delivery']}"
+        + (f": {row['deliveryError']}" if row["deliveryError"] else "")
+    )

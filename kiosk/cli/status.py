@@ -1,0 +1,117 @@
+"""`kiosk status`: how every part is doing, whether it runs or not."""
+
+from __future__ import annotations
+
+import http.client
+import json
+from collections.abc import Iterator
+from contextlib import closing
+from typing import Any
+
+import click
+from pydantic import ValidationError
+
+from kiosk import __version__, clock, config, disk, pulse
+from kiosk.cli.options import Setup, with_setup
+from kiosk.model import Delivery
+from kiosk.settings import Settings, rules
+from kiosk.store.outlook import Outlook
+
+RUNNING, DOWN = "running", "down"
+OPEN_STATES = [state for state in Delivery if state is not Delivery.ACKED]
+
+
+@click.command("status")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object, for programs.")
+@with_setup
+def command(setup: Setup, as_json: bool) -> None:
+    """Tell how the kiosk is doing: its programs, scanners, ticket list, deliveries, counts, cloud, clock and disk."""
+    found = status(setup)
+    click.echo(json.dumps(found, ensure_ascii=False) if as_json else "\n".join(_lines(found)))
+
+
+def status(setup: Setup) -> dict[str, Any]:
+    """Return everything there is to know, from files alone; nothing that is down keeps it from answering."""
+    runtime_dir = setup.config.device.runtime_dir
+    gate, sync = pulse.feel(runtime_dir, "gate"), pulse.feel(runtime_dir, "sync")
+    return {
+        "gate": RUNNING if pulse.alive(gate) else DOWN,
+        "sync": RUNNING if pulse.alive(sync) else DOWN,
+        "display": RUNNING if _display_answers(setup) else DOWN,
+        "scanners": _scanners(setup, gate),
+        **_from_files(setup),
+        "cloud": (sync or {}).get("cloud") or {"reachable": False, "lastSuccess": None, "lastError": None},
+        "clock": clock.quality(),
+        "disk": _disk(setup),
+        "version": __version__,
+    }
+
+
+def _from_files(setup: Setup) -> dict[str, Any]:
+    now = clock.now()
+    with closing(Outlook(setup.config.device.data_dir)) as outlook:
+        events = events_in_force(setup.config.gate, outlook)
+        return {
+            "tickets": outlook.tickets(events, now),
+            "outbox": outlook.outbox(now),
+            "counts": outlook.counts(),
+        }
+
+
+def events_in_force(gate: config.Gate, outlook: Outlook) -> list[str]:
+    """Return the events this door admits to, the cloud's settings included."""
+    answer = outlook.settings()
+    try:
+        found = Settings.model_validate(answer) if answer is not None else None
+    except ValidationError:  # settings nobody can read are in force nowhere
+        found = None
+    return list(rules(gate, found).events)
+
+
+def _scanners(setup: Setup, gate: dict[str, Any] | None) -> list[dict[str, Any]]:
+    """What the running gate says of its scanners, or what the configuration wants."""
+    if gate is not None and pulse.alive(gate):
+        return [{key: scanner[key] for key in ("name", "kind", "device", "connected")} for scanner in gate["scanners"]]
+    return [
+        {"name": scanner.name, "kind": scanner.kind, "device": scanner.device, "connected": False}
+        for scanner in setup.config.scanner
+    ]
+
+
+def _display_answers(setup: Setup) -> bool:
+    connection = http.client.HTTPConnection(setup.config.display.host, setup.config.display.port, timeout=1)
+    try:
+        connection.request("GET", "/health")
+        return connection.getresponse().status == http.HTTPStatus.OK
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+def _disk(setup: Setup) -> dict[str, Any]:
+    try:
+        found = disk.volume(setup.config.device.data_dir)
+    except OSError:
+        return {"kind": None, "freeBytes": None, "sizeBytes": None, "volatile": None}
+    return {"kind": found.kind, "freeBytes": found.free, "sizeBytes": found.size, "volatile": found.volatile}
+
+
+def _lines(found: dict[str, Any]) -> Iterator[str]:
+    """The same for people."""
+    outbox, listed, counts, cloud = found["outbox"], found["tickets"], found["counts"], found["cloud"]
+    yield f"programs   gate {found['gate']}, sync {found['sync']}, display {found['display']}"
+    for scanner in found["scanners"]:
+        plugged = "connected" if scanner["connected"] else "MISSING"
+        yield f"scanner    {scanner['name']}: {scanner['kind']} {scanner['device']} {plugged}"
+    age = f"{listed['ageSeconds']} s old" if listed["ageSeconds"] is not None else "never complete"
+    yield f"tickets    {listed['total']}, {'complete' if listed['complete'] else 'INCOMPLETE'}, {age}"
+    yield "outbox     " + ", ".join(f"{outbox[state]} {state}" for state in OPEN_STATES)
+    yield "counts     " + ", ".join(f"{number} {what}" for what, number in counts.items())
+    reached = "reachable" if cloud["reachable"] else "not reachable"
+    yield f"cloud      {reached}, last success {cloud['lastSuccess'] or 'never'}" + (
+        f", last error: {cloud['lastError']}" if cloud["lastError"] else ""
+    )
+    yield f"clock      {found['clock']}"
+    yield f"disk       {found['disk']['kind']}, {(found['disk']['freeBytes'] or 0) // 1_000_000} MB free"
+    yield f"version    {found['version']}"

@@ -1,0 +1,236 @@
+"""The configuration file: TOML, read once, every key checked before a device is opened.
+
+Each program gets its slice, frozen. What is wrong is said in one message: file, line, key, and what would be right.
+"""
+
+from __future__ import annotations
+
+import difflib
+import ipaddress
+import os
+import re
+import socket
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from kiosk.errors import ConfigError
+from kiosk.model import Direction
+
+DEFAULT_PATH = Path("/etc/kiosk/kiosk.toml")
+"""Where the file is looked for when neither `--config` nor `KIOSK_CONFIG` names one."""
+
+
+def _printable(text: str) -> str:
+    if not text.strip() or not text.isprintable():
+        raise ValueError("needs one to 64 printable characters")
+    return text
+
+
+Word = Annotated[str, Field(max_length=64), AfterValidator(_printable)]
+Seconds = Annotated[float, Field(gt=0, le=86_400 * 7)]
+Minutes = Annotated[float, Field(ge=0, le=60 * 24 * 7)]
+
+
+def _checked_url(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise ValueError("needs a whole address such as https://portier.vivenu.com/api")
+    if parts.scheme == "http" and not _is_loopback(parts.hostname):
+        raise ValueError("http:// would send the credential in the clear: use https:// (http:// only to 127.0.0.1)")
+    return url.rstrip("/")
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+Url = Annotated[str, AfterValidator(_checked_url)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class Device(_Section):
+    id: Word = Field(default_factory=lambda: socket.gethostname()[:64])
+    data_dir: Annotated[Path, Field(strict=False)] = Path("/var/lib/kiosk")
+    runtime_dir: Annotated[Path, Field(strict=False)] = Path("/run/kiosk")
+
+
+class Cloud(_Section):
+    scans_url: Url = "https://portier.vivenu.com/api"
+    access_url: Url = "https://vivenu.com/api"
+    api_key_file: Annotated[Path, Field(strict=False)] = Path("/etc/kiosk/api-key")
+    token_file: Annotated[Path, Field(strict=False)] = Path("/etc/kiosk/token")
+    requests_per_hour: Annotated[int, Field(ge=1, le=1_000_000)] = 900
+
+
+class Gate(_Section):
+    events: tuple[Word, ...] = Field(default=(), strict=False)
+    scan_type: Annotated[Direction, Field(strict=False)] = Direction.CHECKIN
+    allowed_ticket_types: tuple[Word, ...] = Field(default=(), strict=False)
+    entry_permissions: tuple[Word, ...] = Field(default=(), strict=False)
+    multi_checkin: bool = False
+    check_timeslots: bool = False
+    timeslot_before_minutes: Minutes = 0.0
+    timeslot_after_minutes: Minutes = 0.0
+    accept_details_required: bool = False
+    settings_from_cloud: bool = True
+    hold_off_s: Annotated[float, Field(ge=0, le=600)] = 3.0
+    stale_after_s: Annotated[float, Field(gt=0)] = 86_400.0
+
+
+class Scanner(_Section):
+    name: Word
+    kind: Literal["hid", "serial", "socket", "replay"]
+    device: str = ""
+    type: Annotated[Direction, Field(strict=False)] | None = None
+    layout: Literal["us", "de"] = "us"
+    baudrate: Annotated[int, Field(ge=300, le=4_000_000)] = 9600
+    prefix: Annotated[str, Field(max_length=16)] = ""
+    suffix: Annotated[str, Field(max_length=16)] = ""
+    idle_ms: Annotated[int, Field(ge=10, le=5_000)] = 120
+
+    @model_validator(mode="after")
+    def _has_device(self) -> Scanner:
+        if self.kind in {"serial", "replay"} and not self.device:
+            example = "/dev/serial/by-id/…" if self.kind == "serial" else '"-" for standard input, or a file'
+            raise ValueError(f"device is missing: a {self.kind} scanner needs one ({example})")
+        return self
+
+
+class Sync(_Section):
+    batch_size: Annotated[int, Field(ge=1, le=1000)] = 200
+    upload_interval_s: Seconds = 2.0
+    tickets_interval_s: Seconds = 15.0
+    scans_interval_s: Seconds = 15.0
+
+
+class Display(_Section):
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=1, le=65_535)] = 8080
+    language: Literal["en"] = "en"
+    scan_reveal_s: Annotated[float, Field(ge=1, le=60)] = 3.0
+
+
+class Config(_Section):
+    device: Device = Field(default_factory=Device)
+    cloud: Cloud = Field(default_factory=Cloud)
+    gate: Gate = Field(default_factory=Gate)
+    scanner: tuple[Scanner, ...] = Field(default=(), strict=False)
+    sync: Sync = Field(default_factory=Sync)
+    display: Display = Field(default_factory=Display)
+
+    @model_validator(mode="after")
+    def _scanners_differ(self) -> Config:
+        names = [scanner.name for scanner in self.scanner]
+        twice = next((name for name in names if names.count(name) > 1), None)
+        if twice is not None:
+            raise ValueError(f"two scanners are called {twice!r}: give each its own name")
+        return self
+
+
+def locate(path: str | None, environ: Mapping[str, str] = os.environ) -> Path:
+    """Return the file to read: the option, else `$KIOSK_CONFIG`, else `/etc/kiosk/kiosk.toml`."""
+    return Path(path or environ.get("KIOSK_CONFIG") or DEFAULT_PATH)
+
+
+def read(path: Path) -> Config:
+    """Read and check the file. Raises ConfigError with the line, the key and the mend of everything that is wrong."""
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise ConfigError(
+            f"{path}: there is no such file. Name one with --config FILE or KIOSK_CONFIG; "
+            "config/kiosk.example.toml is one to start from"
+        ) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: cannot be read: {error}") from error
+    return parse(text, str(path))
+
+
+def parse(text: str, where: str) -> Config:
+    """Check a configuration's text; `where` is what its errors call it. Raises ConfigError."""
+    try:
+        tree = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{where}: not valid TOML: {error}") from None
+    try:
+        return Config.model_validate(tree)
+    except ValidationError as error:
+        lines = _Lines(text)
+        raise ConfigError("\n".join(_say(problem, where, lines) for problem in error.errors())) from None
+
+
+def _say(problem: Any, where: str, lines: _Lines) -> str:
+    location = tuple(part for part in problem["loc"] if part != "function-after")
+    key = ".".join(str(part) for part in location) or "scanner"
+    return f"{where}:{lines.of(location)}: {key}: {_mend(problem, location)}"
+
+
+def _mend(problem: Any, location: tuple[str | int, ...]) -> str:
+    if problem["type"] == "extra_forbidden":
+        return _unknown(location)
+    if problem["type"] == "missing":
+        return "is missing: add it to this section"
+    text = problem["msg"].removeprefix("Value error, ")
+    given = problem["input"]
+    return text if isinstance(given, dict) else f"{text} (found {_shortened(given)})"
+
+
+def _shortened(given: object) -> str:
+    text = repr(given)
+    return text if len(text) <= 60 else text[:57] + "…"
+
+
+def _unknown(location: tuple[str | int, ...]) -> str:
+    known = sorted(_keys_of(location[:-1]))
+    near = difflib.get_close_matches(str(location[-1]), known, n=1)
+    hint = f"did you mean {near[0]!r}?" if near else f"known here: {', '.join(known)}"
+    return f"unknown key; {hint}"
+
+
+def _keys_of(section: tuple[str | int, ...]) -> Iterator[str]:
+    models: dict[str, type[BaseModel]] = {
+        "device": Device, "cloud": Cloud, "gate": Gate, "scanner": Scanner, "sync": Sync, "display": Display,
+    }  # fmt: skip
+    yield from (models[str(section[0])] if section else Config).model_fields
+
+
+class _Lines:
+    """Finds the line on which a key stands: TOML readers do not tell."""
+
+    _HEADER = re.compile(r"^\s*\[(\[)?\s*([\w.\"'-]+)\s*\]")
+    _KEY = re.compile(r"^\s*[\"']?([\w-]+)[\"']?\s*=")
+
+    def __init__(self, text: str) -> None:
+        self._found: dict[tuple[str | int, ...], int] = {}
+        section: tuple[str | int, ...] = ()
+        counts: dict[str, int] = {}
+        for number, line in enumerate(text.splitlines(), start=1):
+            if header := self._HEADER.match(line):
+                name = header[2].strip("\"'")
+                section = (name, counts.setdefault(name, 0)) if header[1] else (name,)
+                counts[name] = counts.get(name, 0) + 1
+                self._found.setdefault(section, number)
+            elif key := self._KEY.match(line):
+                self._found.setdefault((*section, key[1]), number)
+
+    def of(self, location: tuple[str | int, ...]) -> int:
+        """Return the line of the key, or of the nearest section above it; 1 when there is none."""
+        while location and location not in self._found:
+            location = location[:-1]
+        return self._found.get(location, 1)
+
+
+def place(path: Path, section: str, key: str) -> str:
+    """Return file and line of a key, for an error that only shows when the key is used."""
+    return f"{path}:{_Lines(path.read_text(encoding='utf-8-sig')).of((section, key))}"

@@ -1,0 +1,177 @@
+"""From what a scanner sends to whole codes. Sans-I/O: bytes or key events in, readings out, time as an argument.
+
+Two layers. `Frames` cuts a stream of bytes into codes; `Keys` turns the events of a scanner in keyboard mode into
+the same bytes and feeds them to a `Frames` of its own. Nothing here raises on what a guest can show to a scanner:
+a code with a hole in it, one that is too long, or one that is not text becomes a reading with a flaw, never a
+shorter code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from kiosk.layouts import ALT_GR, CAPS_LOCK, SHIFTS, SILENT, Layout
+from kiosk.model import Answer, Direction, Moment, Reading
+
+MAX_CHARACTERS = 512
+"""The longest code: no ticket needs more, and at 8 ms a report a keyboard scanner types it for eight seconds."""
+
+MAX_BYTES = 4 * MAX_CHARACTERS
+"""What that many characters take in UTF-8 at most."""
+
+TERMINATORS = frozenset(b"\r\n\t\x03")
+"""CR, LF, TAB and ETX each end a code; between CR and LF stands an empty one, which is ignored."""
+
+STX = 0x02
+
+TOO_LONG = f"longer than {MAX_CHARACTERS} characters"
+NOT_TEXT = "not text"
+KEYS_LOST = "keys were lost"
+
+# linux/input-event-codes.h
+EV_SYN, EV_KEY = 0, 1
+SYN_REPORT, SYN_DROPPED = 0, 3
+KEY_UP, KEY_DOWN = 0, 1
+
+
+def whole(
+    raw: bytes,
+    lane: str,
+    moment: Moment,
+    direction: Direction | None = None,
+    asker: Callable[[Answer], None] | None = None,
+) -> Reading | None:
+    """Read one code that arrived whole, as from manual entry; None when there is nothing in it."""
+    content = raw.strip(b"\0\r\n\t")
+    if not content:
+        return None
+    text, flaw = _text(content)
+    kept = content[:MAX_BYTES]
+    if len(text) > MAX_CHARACTERS:
+        text, flaw, kept = text[:MAX_CHARACTERS], TOO_LONG, content[:MAX_CHARACTERS]
+    return Reading(lane, text, kept, moment, flaw, direction, asker)
+
+
+def _text(raw: bytes) -> tuple[str, str | None]:
+    try:
+        return raw.decode(), None
+    except UnicodeDecodeError:
+        return raw.decode(errors="backslashreplace")[:MAX_CHARACTERS], NOT_TEXT
+
+
+class Frames:
+    """Cuts a byte stream into codes at their terminators.
+
+    `idle_ms`: half a code followed by silence of that length is dropped, so that it never joins the next guest's.
+    `prefix`, `suffix`: what the scanner is set to add, taken off again.
+    """
+
+    def __init__(self, lane: str, *, idle_ms: int = 120, prefix: str = "", suffix: str = "") -> None:
+        self.lane = lane
+        self.dropped = 0
+        self._idle_ns = idle_ms * 1_000_000
+        self._prefix, self._suffix = prefix.encode(), suffix.encode()
+        self._code = bytearray()
+        self._characters = 0
+        self._discarding = False
+        self._last_ns = 0
+
+    def feed(self, data: bytes, moment: Moment) -> list[Reading]:
+        """Take what arrived at this moment, in pieces of any size; return the codes that are complete by it."""
+        self._notice_silence(moment)
+        readings = (self._take(byte, moment) for byte in data)
+        return [reading for reading in readings if reading is not None]
+
+    def lose(self, moment: Moment, flaw: str) -> list[Reading]:
+        """Say that part of the code was lost: nothing up to its terminator can be trusted."""
+        self._notice_silence(moment)
+        if self._discarding:
+            return []
+        return [self._give_up(moment, flaw)]
+
+    def _notice_silence(self, moment: Moment) -> None:
+        if moment.boottime_ns - self._last_ns > self._idle_ns:
+            self.dropped += bool(self._code)
+            self._clear()
+        self._last_ns = moment.boottime_ns
+
+    def _take(self, byte: int, moment: Moment) -> Reading | None:
+        if byte in TERMINATORS:
+            return self._end(moment)
+        if self._discarding or (byte == STX and not self._code):
+            return None
+        self._code.append(byte)
+        self._characters += byte & 0xC0 != 0x80  # a UTF-8 continuation byte begins no character
+        if self._characters > MAX_CHARACTERS or len(self._code) > MAX_BYTES:
+            return self._give_up(moment, TOO_LONG)
+        return None
+
+    def _end(self, moment: Moment) -> Reading | None:
+        code, discarding = bytes(self._code), self._discarding
+        self._clear()
+        if discarding:
+            return None
+        return whole(code.removeprefix(self._prefix).removesuffix(self._suffix), self.lane, moment)
+
+    def _give_up(self, moment: Moment, flaw: str) -> Reading:
+        raw = bytes(self._code[:MAX_BYTES])
+        self._clear()
+        self._discarding = True
+        return Reading(self.lane, _text(raw)[0][:MAX_CHARACTERS], raw, moment, flaw)
+
+    def _clear(self) -> None:
+        self._code.clear()
+        self._characters = 0
+        self._discarding = False
+
+
+class Keys:
+    """Turns the key events of a scanner in keyboard mode into codes.
+
+    The kernel queues only 64 events and then drops the lot, saying SYN_DROPPED: what follows up to the next
+    SYN_REPORT is a torso (Documentation/input/event-codes.rst), and so is the code it belongs to.
+    """
+
+    def __init__(self, frames: Frames, layout: Layout) -> None:
+        self._frames = frames
+        self._layout = layout
+        self._held: set[int] = set()
+        self._caps = False
+        self._torso = False
+
+    def feed(self, kind: int, code: int, value: int, moment: Moment) -> list[Reading]:
+        """Take one event (type, code, value as the kernel gives them); return the codes it completes."""
+        if kind == EV_SYN:
+            return self._synchronise(code, moment)
+        if kind != EV_KEY or self._torso:
+            return []
+        return self._key(code, value, moment)
+
+    def _synchronise(self, code: int, moment: Moment) -> list[Reading]:
+        if code == SYN_REPORT:
+            self._torso = False
+        if code != SYN_DROPPED:
+            return []
+        self._torso = True
+        self._held.clear()
+        return self._frames.lose(moment, KEYS_LOST)
+
+    def _key(self, code: int, value: int, moment: Moment) -> list[Reading]:
+        if value == KEY_UP:
+            self._held.discard(code)
+        if value != KEY_DOWN:  # an autorepeat is the kernel's invention, not the scanner's
+            return []
+        if code not in SILENT:
+            return self._type(code, moment)
+        self._held.add(code)
+        self._caps ^= code == CAPS_LOCK
+        return []
+
+    def _type(self, code: int, moment: Moment) -> list[Reading]:
+        shift, altgr = bool(self._held & SHIFTS), ALT_GR in self._held
+        character = self._layout.character(code, shift=shift, altgr=altgr)
+        if character is None:
+            return self._frames.lose(moment, KEYS_LOST)
+        if self._caps and character.isalpha() and character != "ß":
+            character = character.swapcase()
+        return self._frames.feed(character.encode(), moment)

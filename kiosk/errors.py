@@ -1,0 +1,84 @@
+"""Everything that can go wrong, as one tree; each leaf says what its catcher should do.
+
+KioskError
+├── ConfigError        tell the person, exit 2
+├── GateNotRunning     tell the person, exit 3
+├── Refused            tell the person what was refused and why, exit 1
+├── ScannerLost        drop half a code, close, open again later
+├── StoreError
+│   ├── NoListYet      decide without a list (`unknown_stale`)
+│   ├── NotRecorded    show "see staff", never green
+│   └── TooNew         stop: the file was written by a newer version
+└── CloudError
+├── NotSent        nothing left this machine: try again later
+├── NoAnswer       it may have arrived: read back before sending again
+├── Rejected       the data is refused: halve, until the bad one stands alone
+├── Unauthorized   the credential is refused: stop, keep all, say so
+└── Misaddressed   the address is wrong: a matter of configuration, say so
+"""
+
+from __future__ import annotations
+
+
+class KioskError(Exception):
+    """Anything the kiosk raises by itself. Its text is for a person."""
+
+
+class ConfigError(KioskError):
+    pass
+
+
+class GateNotRunning(KioskError):
+    pass
+
+
+class Refused(KioskError):
+    pass
+
+
+class ScannerLost(KioskError):
+    pass
+
+
+class StoreError(KioskError):
+    pass
+
+
+class NoListYet(StoreError):
+    pass
+
+
+class NotRecorded(StoreError):
+    pass
+
+
+class TooNew(StoreError):
+    pass
+
+
+class CloudError(KioskError):
+    """A request that did not end well. `wait_s` is how long the cloud asked us to wait, if it did."""
+
+    def __init__(self, text: str, *, wait_s: float | None = None) -> None:
+        super().__init__(text)
+        self.wait_s = wait_s
+
+
+class NotSent(CloudError):
+    pass
+
+
+class NoAnswer(CloudError):
+    pass
+
+
+class Rejected(CloudError):
+    pass
+
+
+class Unauthorized(CloudError):
+    pass
+
+
+class Misaddressed(CloudError):
+    pass

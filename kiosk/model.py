@@ -1,0 +1,206 @@
+"""The nouns of the door. Plain, frozen values: every room may import them, they import nobody."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+
+class Direction(StrEnum):
+    CHECKIN = "checkin"
+    CHECKOUT = "checkout"
+
+
+class Result(StrEnum):
+    APPROVED = "approved"
+    DECLINED = "declined"
+
+
+class Reason(StrEnum):
+    """Why a scan was approved or declined; the declined ones stand in the order of the questions."""
+
+    OK = "ok"
+    OVERRIDDEN = "overridden"
+    NOT_INSIDE = "not_inside"
+
+    UNREADABLE = "unreadable"
+    UNKNOWN = "unknown"
+    UNKNOWN_STALE = "unknown_stale"
+    REISSUED = "reissued"
+    AMBIGUOUS = "ambiguous"
+    WRONG_EVENT = "wrong_event"
+    INVALID = "invalid"
+    NOT_ISSUED = "not_issued"
+    DETAILS_REQUIRED = "details_required"
+    UNKNOWN_STATUS = "unknown_status"
+    EXPIRED = "expired"
+    EXCLUDED = "excluded"
+    TICKET_TYPE = "ticket_type"
+    NO_ENTRY = "no_entry"
+    TOO_EARLY = "too_early"
+    TOO_LATE = "too_late"
+    ALREADY_IN = "already_in"
+
+
+class Delivery(StrEnum):
+    """What the cloud has of a scan. `local` is for what it cannot take: a scan without a ticket."""
+
+    PENDING = "pending"
+    INFLIGHT = "inflight"
+    UNKNOWN = "unknown"
+    ACKED = "acked"
+    REFUSED = "refused"
+    LOCAL = "local"
+
+
+class ClockQuality(StrEnum):
+    SYNCED = "synced"
+    RTC = "rtc"
+    GUESSED = "guessed"
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """A point in time as three clocks saw it: the wall (UTC), the time since boot, and which boot that was."""
+
+    at: datetime
+    boottime_ns: int
+    boot_id: str
+    quality: ClockQuality = ClockQuality.GUESSED
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What came out of a scanner, stamped when it came.
+
+    `flaw` is None for a whole code, else what is wrong with it; `raw` is bounded by the decoder. `asker` is told the
+    answer, where somebody waits for one; it must not block.
+    """
+
+    lane: str
+    code: str
+    raw: bytes
+    moment: Moment
+    flaw: str | None = None
+    direction: Direction | None = None
+    asker: Callable[[Answer], None] | None = field(default=None, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """A row of the cloud's list. `status` is the cloud's own word, which may be one that this version does not know."""
+
+    id: str
+    barcode: str
+    event_id: str
+    ticket_type_id: str
+    ticket_name: str | None = None
+    name: str | None = None
+    status: str = "VALID"
+    area: str | None = None
+    row: str | None = None
+    seat: str | None = None
+    entry: frozenset[str] = frozenset()
+    slot_start: datetime | None = None
+    expires_at: datetime | None = None
+    excluded_event_ids: frozenset[str] = frozenset()
+    parent_event_id: str | None = None
+    seller_id: str | None = None
+
+    def belongs_to(self, events: Mapping[str, object]) -> str | None:
+        """Return which of these events the ticket is for, itself or through its parent; None when for none of them."""
+        own = (self.event_id, self.parent_event_id)
+        return next((event for event in own if event is not None and event in events), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Lookup:
+    """What the list says of one code, and how far the list can be trusted.
+
+    `age_s` is None when the list was never whole; `reissued` is the ticket that had this code before it got a new one.
+    """
+
+    tickets: tuple[Ticket, ...] = ()
+    reissued: Ticket | None = None
+    complete: bool = False
+    age_s: float | None = None
+    event_names: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """One approved scan of a ticket, here or elsewhere: the history that a decision looks at."""
+
+    direction: Direction
+    at: datetime
+    gate: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class EventRules:
+    """What one event admits. `ticket_types` None: all of them. Margins widen the timeslot, in seconds."""
+
+    ticket_types: frozenset[str] | None = None
+    slot_before_s: float = 0.0
+    slot_after_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """Everything that the decision asks, apart from the ticket itself."""
+
+    events: Mapping[str, EventRules]
+    direction: Direction = Direction.CHECKIN
+    entry_permissions: frozenset[str] = frozenset()
+    multi_checkin: bool = False
+    check_timeslots: bool = False
+    accept_details_required: bool = False
+    stale_after_s: float = 86_400.0
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The answer to one reading. `ticket` is None when no single ticket is meant.
+
+    `facts` fill the reason's sentence (when, which gate, which event), so that the screen can say it in any language.
+    """
+
+    direction: Direction
+    result: Result
+    reason: Reason
+    ticket: Ticket | None = None
+    facts: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """A row of the journal. `seq` is the order; `at` is UTC and one of a kind for this device."""
+
+    seq: int
+    id: str
+    at: datetime
+    device_id: str
+    moment: Moment
+    lane: str
+    barcode: str
+    verdict: Verdict
+    raw: bytes | None = None
+
+    @property
+    def deliverable(self) -> bool:
+        """Whether the cloud can take this scan: it wants a ticket and never the code of an unreadable one."""
+        return self.verdict.ticket is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the door says to one reading. `scan` is None when nothing could be recorded: then it is never green.
+
+    `repeated`: the same code again within the hold-off; nothing new was recorded.
+    """
+
+    scan: Scan | None
+    message: str
+    repeated: bool = False

@@ -1,0 +1,58 @@
+"""How a running program shows that it lives: one small file in the runtime directory, replaced whole at each beat.
+
+`gate.json` and `sync.json` each have one writer. A beat counts by the time since boot, which nobody sets; one from
+another boot, or older than a few seconds, is no sign of life.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from kiosk import clock
+
+BEAT_S = 1.0
+"""How often a program says that it lives."""
+
+DEAD_AFTER_S = 3.0
+"""How old the last beat of a living program may be."""
+
+
+class Pulse:
+    """The writing side. The file is not synced: it is worth nothing after a power cut."""
+
+    def __init__(self, directory: Path, program: str) -> None:
+        self._path = directory / f"{program}.json"
+        self._draft = directory / f".{program}.json"
+
+    def beat(self, **facts: object) -> None:
+        """Say that the program lives, and what else there is to know."""
+        signs = {"pid": os.getpid(), "boot_id": clock.boot_id(), "beat_ns": clock.boottime_ns()}
+        self._draft.write_text(json.dumps(signs | facts), encoding="utf-8")
+        self._draft.replace(self._path)
+
+    def end(self) -> None:
+        """Take the sign of life away, keeping the rest for whoever asks later."""
+        facts = feel(self._path.parent, self._path.stem)
+        if facts is not None:
+            facts["beat_ns"] = 0
+            self._draft.write_text(json.dumps(facts), encoding="utf-8")
+            self._draft.replace(self._path)
+
+
+def feel(directory: Path, program: str) -> dict[str, Any] | None:
+    """Return what a program last said, None when it never spoke or its file cannot be read."""
+    try:
+        facts = json.loads((directory / f"{program}.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return facts if isinstance(facts, dict) else None
+
+
+def alive(facts: dict[str, Any] | None) -> bool:
+    """Tell whether these are the words of a program that still runs."""
+    if facts is None or facts.get("boot_id") != clock.boot_id():
+        return False
+    return (clock.boottime_ns() - int(facts.get("beat_ns", 0))) / 1e9 < DEAD_AFTER_S

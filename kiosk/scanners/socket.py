@@ -1,0 +1,174 @@
+"""Manual entry: a Unix socket on which staff's own programs hand in codes, as one more scanner.
+
+One JSON line in, `{"code": …, "type": "checkin" | "checkout" | null}`, one JSON line out, the answer. The socket lies
+in the runtime directory, readable by the kiosk's own user only.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import selectors
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from kiosk import decode
+from kiosk.errors import GateNotRunning, ScannerLost
+from kiosk.model import Answer, Direction, Moment, Reading
+
+FILE = "gate.sock"
+MAX_LINE = 16_384
+"""The longest code as JSON, every byte escaped, and room to spare."""
+
+MAX_CLIENTS = 32
+ASK_TIMEOUT_S = 10.0
+
+
+class SocketScanner:
+    """A listening socket and its clients, behind one descriptor to poll."""
+
+    def __init__(self, path: Path, lane: str) -> None:
+        self._path, self._lane = path, lane
+        self._poll = selectors.EpollSelector()
+        try:
+            path.unlink(missing_ok=True)
+            with _reachable(path) as name:
+                self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+                self._listener.bind(name)
+            path.chmod(0o600)
+        except OSError as error:
+            raise ScannerLost(f"{path}: {error}") from error
+        self._listener.listen(MAX_CLIENTS)
+        self._listener.setblocking(False)
+        self._poll.register(self._listener, selectors.EVENT_READ)
+
+    def fileno(self) -> int:
+        return self._poll.fileno()
+
+    def read(self, moment: Moment) -> list[Reading]:
+        """Return the codes that clients have handed in."""
+        readings = []
+        for key, _ in self._poll.select(0):
+            if key.fileobj is self._listener:
+                self._welcome()
+            elif (reading := self._listen_to(key.data, moment)) is not None:
+                readings.append(reading)
+        return readings
+
+    def _welcome(self) -> None:
+        connection, _ = self._listener.accept()
+        if len(self._poll.get_map()) > MAX_CLIENTS:
+            connection.close()
+            return
+        client = _Client(connection)
+        self._poll.register(connection, selectors.EVENT_READ, client)
+
+    def _listen_to(self, client: _Client, moment: Moment) -> Reading | None:
+        line = client.line()
+        if line is None:
+            self._poll.unregister(client.connection)
+            client.close()
+            return None
+        return _reading(line, self._lane, moment, client) if line else None
+
+    def close(self) -> None:
+        for key in list(self._poll.get_map().values()):
+            if key.data is not None:
+                key.data.close()
+        self._poll.close()
+        self._listener.close()
+        self._path.unlink(missing_ok=True)
+
+
+class _Client:
+    """One connection. The ears read it, the mind answers on it: the lock keeps an answer off a closed descriptor."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        connection.setblocking(False)
+        self.connection = connection
+        self._lock = threading.Lock()
+        self._received = b""
+
+    def line(self) -> bytes | None:
+        """Return a whole line, nothing while it is incomplete, None when the client has gone or talks too long."""
+        try:
+            data = self.connection.recv(MAX_LINE)
+        except BlockingIOError:
+            return b""
+        except OSError:  # reset by the client: it has gone
+            return None
+        self._received += data
+        line, end, rest = self._received.partition(b"\n")
+        if not data or len(self._received) > MAX_LINE:
+            return None
+        self._received = rest if end else self._received
+        return line if end else b""
+
+    def tell(self, answer: Answer) -> None:
+        """Send the answer, if the client still wants it."""
+        words = {
+            "seq": answer.scan.seq if answer.scan is not None else None,
+            "message": answer.message,
+            "repeated": answer.repeated,
+        }
+        with self._lock:
+            if self.connection.fileno() >= 0:
+                _send(self.connection, words)
+
+    def close(self) -> None:
+        with self._lock:
+            self.connection.close()
+
+
+def _send(connection: socket.socket, words: object) -> bool:
+    """Send without waiting; a client that does not read, or has gone, misses its answer."""
+    try:
+        connection.send(json.dumps(words).encode() + b"\n")
+    except OSError:
+        return False
+    return True
+
+
+def _reading(line: bytes, lane: str, moment: Moment, client: _Client) -> Reading | None:
+    try:
+        words = json.loads(line)
+        raw = words["code"].encode("utf-8", "surrogateescape")
+        direction = Direction(words["type"]) if words.get("type") else None
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        client.tell(Answer(None, f"this is not a code handed in: {error}"))
+        return None
+    reading = decode.whole(raw, lane, moment, direction, client.tell)
+    if reading is None:
+        client.tell(Answer(None, "the code is empty"))
+    return reading
+
+
+def ask(path: Path, code: str, direction: Direction | None) -> dict[str, object]:
+    """Hand a code to the running gate and return its answer. Raises GateNotRunning."""
+    question = json.dumps({"code": code, "type": direction}).encode() + b"\n"
+    try:
+        with _reachable(path) as name, socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+            connection.settimeout(ASK_TIMEOUT_S)
+            connection.connect(name)
+            connection.sendall(question)
+            with connection.makefile("rb") as answers:
+                answer: dict[str, object] = json.loads(answers.readline(MAX_LINE))
+    except (OSError, ValueError) as error:
+        raise GateNotRunning(f"the gate does not answer on {path} ({error}): start `kiosk gate`") from error
+    return answer
+
+
+@contextmanager
+def _reachable(path: Path) -> Iterator[str]:
+    """A name of at most 107 bytes for a socket's path: the kernel takes no longer one (unix(7))."""
+    if len(os.fsencode(path)) <= 107:
+        yield str(path)
+        return
+    directory = os.open(path.parent, os.O_PATH | os.O_DIRECTORY)
+    try:
+        yield f"/proc/self/fd/{directory}/{path.name}"
+    finally:
+        os.close(directory)

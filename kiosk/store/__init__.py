@@ -1,0 +1,8 @@
+"""The files in which the programs meet. Each has one writing program; everybody else only reads.
+
+| file         | written by | holds                                          | lost, it costs     |
+|--------------|------------|------------------------------------------------|--------------------|
+| `journal.db` | gate       | what happened at this door                     | the only real loss |
+| `tickets.db` | sync       | what the cloud last told us                    | a download         |
+| `ledger.db`  | sync       | what the cloud has of our journal              | a reconciliation   |
+"""

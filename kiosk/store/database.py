@@ -1,0 +1,155 @@
+"""How every file is opened, versioned, locked and written: SQLite in WAL mode, explicit SQL, one write transaction.
+
+A connection never leaves the thread that opened it.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import IO, Literal
+from urllib.parse import quote
+
+from kiosk.errors import NoListYet, Refused, StoreError, TooNew
+
+READ_WAIT_MS = 250
+"""How long a reader waits for a lock; in WAL mode it only ever meets one while a file is being made or recovered."""
+
+WRITE_WAIT_MS = 10_000
+"""How long a writer waits for another one: a person importing tickets while sync stores a page."""
+
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Schema:
+    """A file's numbered migrations, each a list of statements. A step that has been released is never edited."""
+
+    name: str
+    steps: tuple[tuple[str, ...], ...]
+
+    @property
+    def version(self) -> int:
+        return len(self.steps)
+
+
+def open_for_writing(path: Path, schema: Schema, synchronous: Literal["FULL", "NORMAL"]) -> sqlite3.Connection:
+    """Open, and make or migrate, a file this program owns. Raises TooNew, StoreError."""
+    try:
+        fresh = not path.exists()
+        connection = sqlite3.connect(path, isolation_level=None, timeout=WRITE_WAIT_MS / 1000)
+        connection.execute("PRAGMA journal_mode = WAL").fetchone()
+        connection.execute(f"PRAGMA synchronous = {synchronous}")
+        _bring_up_to_date(connection, schema)
+        if fresh:
+            sync_directory(path.parent)
+    except sqlite3.Error as error:
+        raise StoreError(f"{path}: {error}") from error
+    return connection
+
+
+def open_for_reading(path: Path, schema: Schema) -> sqlite3.Connection:
+    """Open somebody else's file. Raises NoListYet while it does not exist or is older than this program, TooNew."""
+    try:
+        uri = f"file:{quote(str(path.absolute()))}?mode=ro"
+        connection = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=READ_WAIT_MS / 1000)
+        version = _version(connection)
+    except sqlite3.Error as error:
+        raise NoListYet(f"{path}: {error}") from error
+    if version != schema.version:
+        connection.close()
+        _refuse_newer(version, schema)
+        raise NoListYet(f"{path}: its owner has not brought it up to date yet")
+    return connection
+
+
+def _version(connection: sqlite3.Connection) -> int:
+    return int(connection.execute("PRAGMA user_version").fetchone()[0])
+
+
+def _refuse_newer(version: int, schema: Schema) -> None:
+    if version > schema.version:
+        raise TooNew(
+            f"{schema.name}.db has version {version}, this kiosk knows {schema.version}: "
+            "install the newer kiosk again; nothing was changed"
+        )
+
+
+def _bring_up_to_date(connection: sqlite3.Connection, schema: Schema) -> None:
+    version = _version(connection)
+    _refuse_newer(version, schema)
+    if version < schema.version:
+        _migrate(connection, schema)
+
+
+def _migrate(connection: sqlite3.Connection, schema: Schema) -> None:
+    """Run what is missing. sqlite-utils is loaded only now: it costs a Pi half a second that most starts can save."""
+    from sqlite_utils import Database, Migrations
+
+    migrations = Migrations(schema.name)
+    for number, statements in enumerate(schema.steps, start=1):
+
+        def step(database: Database, number: int = number, statements: tuple[str, ...] = statements) -> None:
+            for statement in statements:
+                database.execute(statement)
+            database.execute(f"PRAGMA user_version = {number}")
+
+        migrations(name=f"{number:03}")(step)
+    migrations.apply(Database(connection, execute_plugins=False))
+
+
+@contextmanager
+def transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    """Write all of it or nothing. IMMEDIATE, so that who reads first and writes then never fails half-way."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+    connection.execute("COMMIT")
+
+
+def own(path: Path, program: str) -> IO[str]:
+    """Take the lock that makes this process a file's only writing program; it lasts while the result is open.
+
+    Raises Refused when another process has it.
+    """
+    holder = path.open("a+", encoding="ascii")
+    try:
+        fcntl.flock(holder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        holder.seek(0)
+        pid = holder.read(20).strip() or "?"
+        holder.close()
+        raise Refused(f"kiosk {program} is already running here (process {pid}): stop that one first") from None
+    holder.truncate(0)
+    holder.write(str(os.getpid()))
+    holder.flush()
+    return holder
+
+
+def sync_directory(path: Path) -> None:
+    """Put a directory's entries on disk: a new file is not safe before its name is."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def to_ms(at: datetime) -> int:
+    """Return an aware time as whole milliseconds since 1970, as every file keeps it."""
+    return (at - EPOCH) // timedelta(milliseconds=1)
+
+
+def from_ms(milliseconds: int) -> datetime:
+    return EPOCH + timedelta(milliseconds=milliseconds)

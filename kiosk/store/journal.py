@@ -1,0 +1,263 @@
+"""`journal.db`: everything that happened at this door, in order, append-only. The gate writes it, all others read.
+
+FULL sync, one transaction a scan: when `append` returns, the scan outlives a pulled plug. Rows are wide enough to be
+delivered and shown without the ticket list, which may have changed by then.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from kiosk.errors import NotRecorded
+from kiosk.model import ClockQuality, Direction, Moment, Passage, Reading, Reason, Result, Scan, Ticket, Verdict
+from kiosk.store.database import Schema, from_ms, open_for_reading, open_for_writing, to_ms, transaction
+
+SCHEMA = Schema(
+    "journal",
+    (
+        (
+            """
+            CREATE TABLE scan (
+                seq INTEGER PRIMARY KEY,
+                id TEXT NOT NULL,
+                device_id TEXT NOT NULL,
+                lane TEXT NOT NULL,
+                time_ms INTEGER NOT NULL,
+                wall_ms INTEGER NOT NULL,
+                boot_id TEXT NOT NULL,
+                boottime_ns INTEGER NOT NULL,
+                clock TEXT NOT NULL,
+                barcode TEXT NOT NULL,
+                raw BLOB,
+                type TEXT NOT NULL,
+                result TEXT NOT NULL,
+                reason TEXT NOT NULL,
+                facts TEXT,
+                ticket_id TEXT,
+                event_id TEXT,
+                parent_event_id TEXT,
+                ticket_type_id TEXT,
+                ticket_name TEXT,
+                name TEXT,
+                seller_id TEXT
+            ) STRICT
+            """,
+            # The one index: a random key costs a page a scan, so declined scans are left out.
+            "CREATE INDEX scan_by_ticket ON scan (ticket_id) WHERE result = 'approved'",
+            """
+            CREATE TRIGGER scan_is_never_changed BEFORE UPDATE ON scan
+            BEGIN SELECT raise(ABORT, 'the journal is append-only'); END
+            """,
+            """
+            CREATE TRIGGER scan_is_never_removed BEFORE DELETE ON scan
+            BEGIN SELECT raise(ABORT, 'the journal is append-only'); END
+            """,
+        ),
+    ),
+)
+
+FILE = "journal.db"
+PAGES_BEFORE_CHECKPOINT = 500
+"""The write-ahead log is folded in while nobody scans, once it has this many pages; SQLite's own limit of 1,000
+pages stays as the backstop for a door without a pause."""
+
+RECENT = 32
+"""How many scans a restarted gate looks back on: more than its lanes can have seen within one hold-off."""
+
+_COLUMNS = (
+    "seq, id, device_id, lane, time_ms, wall_ms, boot_id, boottime_ns, clock, barcode, raw, type, result, reason, "
+    "facts, ticket_id, event_id, parent_event_id, ticket_type_id, ticket_name, name, seller_id"
+)
+_INSERT = f"INSERT INTO scan ({_COLUMNS}) VALUES ({', '.join('?' * len(_COLUMNS.split(',')))})"  # noqa: S608
+
+
+@dataclass(slots=True)
+class Counts:
+    """What happened at this door, counted. `inside` is this door's own view: in less out."""
+
+    checkin: int = 0
+    checkout: int = 0
+    declined: int = 0
+    inside: int = 0
+    upto: int = 0
+
+
+class Journal:
+    """The gate's pen. Not for any other thread than the one that opened it."""
+
+    def __init__(self, directory: Path, device_id: str) -> None:
+        self.device_id = device_id
+        self._database = open_for_writing(directory / FILE, SCHEMA, "FULL")
+        self._database.execute("PRAGMA cache_size = -8000")
+        last = self._database.execute("SELECT seq, time_ms FROM scan ORDER BY seq DESC LIMIT 1").fetchone()
+        self._seq: int = last[0] if last else 0
+        self._time_ms: int = last[1] if last else 0
+        self._unfolded = 0
+
+    def append(self, reading: Reading, verdict: Verdict) -> Scan:
+        """Record one scan and return it once it is on disk. Raises NotRecorded; nothing was recorded then."""
+        wall_ms = to_ms(reading.moment.at)
+        time_ms = max(wall_ms, self._time_ms + 1)  # device and time name one scan, even when the clock steps back
+        raw = None if reading.raw == reading.code.encode() else reading.raw
+        scan = Scan(
+            self._seq + 1, _uuid7(time_ms), from_ms(time_ms), self.device_id, reading.moment, reading.lane,
+            reading.code, verdict, raw,
+        )  # fmt: skip
+        try:
+            with transaction(self._database):
+                self._database.execute(_INSERT, _row(scan, time_ms, wall_ms))
+        except sqlite3.Error as error:
+            raise NotRecorded(f"journal.db: {error}") from error
+        self._seq, self._time_ms = scan.seq, time_ms
+        self._unfolded += 1
+        return scan
+
+    def history(self, ticket: Ticket) -> Sequence[Passage]:
+        """Return the ticket's approved scans at this door, in order."""
+        return passages(self._database, ticket.id)
+
+    def recent(self, boot_id: str, since_ns: int) -> Sequence[Scan]:
+        """Return the last few readable scans since this time of this boot, oldest first."""
+        newest = list(scans(self._database, range(max(0, self._seq - RECENT), self._seq + 1)))
+        return [
+            scan
+            for scan in newest
+            if scan.moment.boot_id == boot_id
+            and scan.moment.boottime_ns >= since_ns
+            and scan.verdict.reason is not Reason.UNREADABLE
+        ]
+
+    def rest(self) -> None:
+        """Use a pause: fold the write-ahead log in before it grows into a scan's time. Raises NotRecorded."""
+        if 2 * self._unfolded < PAGES_BEFORE_CHECKPOINT:
+            return
+        try:
+            self._database.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+        except sqlite3.Error as error:
+            raise NotRecorded(f"journal.db: {error}") from error
+        self._unfolded = 0
+
+    def close(self) -> None:
+        self._database.close()
+
+
+def reader(directory: Path) -> sqlite3.Connection:
+    """Open the journal for reading. Raises NoListYet while no gate has made one, TooNew."""
+    return open_for_reading(directory / FILE, SCHEMA)
+
+
+def passages(database: sqlite3.Connection, ticket_id: str) -> Sequence[Passage]:
+    rows = database.execute(
+        "SELECT type, time_ms, device_id FROM scan WHERE ticket_id = ? AND result = 'approved' ORDER BY seq",
+        (ticket_id,),
+    )
+    return [Passage(Direction(kind), from_ms(time_ms), gate) for kind, time_ms, gate in rows]
+
+
+def last_seq(database: sqlite3.Connection) -> int:
+    """Return the newest scan's number, 0 when there is none. Costs microseconds."""
+    return int(database.execute("SELECT coalesce(max(seq), 0) FROM scan").fetchone()[0])
+
+
+def count_after(database: sqlite3.Connection, seq: int) -> tuple[int, int, int | None]:
+    """Return how many scans after this one can be delivered, how many cannot, and the first one that can."""
+    deliverable, local, first = database.execute(
+        "SELECT count(ticket_id), count(*) - count(ticket_id), min(iif(ticket_id IS NULL, NULL, seq)) "
+        "FROM scan WHERE seq > ?",
+        (seq,),
+    ).fetchone()
+    return deliverable, local, first
+
+
+def scans_after(database: sqlite3.Connection, seq: int) -> Iterator[Scan]:
+    """Return the scans after this one, oldest first; no read stays open to keep the log from being folded in."""
+    query = f"SELECT {_COLUMNS} FROM scan WHERE seq > ? ORDER BY seq LIMIT 500"  # noqa: S608
+    while rows := database.execute(query, (seq,)).fetchall():
+        yield from map(_scan, rows)
+        seq = rows[-1][0]
+
+
+def scans(database: sqlite3.Connection, numbers: Iterable[int]) -> list[Scan]:
+    """Return these scans, oldest first."""
+    wanted = json.dumps(list(numbers))
+    query = f"SELECT {_COLUMNS} FROM scan WHERE seq IN (SELECT value FROM json_each(?)) ORDER BY seq"  # noqa: S608
+    return [_scan(row) for row in database.execute(query, (wanted,))]
+
+
+def count(database: sqlite3.Connection, counts: Counts) -> Counts:
+    """Add what happened since `counts` was taken. Only the first time costs a look at every row."""
+    newest = last_seq(database)
+    rows = database.execute(
+        "SELECT type, result, reason, count(*) FROM scan WHERE seq > ? AND seq <= ? GROUP BY 1, 2, 3",
+        (counts.upto, newest),
+    )
+    for kind, result, reason, number in rows:
+        _add(counts, kind, Result(result), Reason(reason), number)
+    counts.upto = newest
+    return counts
+
+
+def _add(counts: Counts, kind: str, result: Result, reason: Reason, number: int) -> None:
+    if result is Result.DECLINED:
+        counts.declined += number
+    elif kind == Direction.CHECKIN:
+        counts.checkin += number
+        counts.inside += number
+    else:
+        counts.checkout += number
+        counts.inside -= number if reason is not Reason.NOT_INSIDE else 0
+
+
+def _row(scan: Scan, time_ms: int, wall_ms: int) -> tuple[object, ...]:
+    verdict, moment, ticket = scan.verdict, scan.moment, scan.verdict.ticket
+    facts = json.dumps(verdict.facts) if verdict.facts else None
+    return (
+        scan.seq, scan.id, scan.device_id, scan.lane, time_ms, wall_ms, moment.boot_id, moment.boottime_ns,
+        moment.quality, scan.barcode, scan.raw, verdict.direction, verdict.result, verdict.reason, facts,
+        *(_ticket_columns(ticket) if ticket is not None else (None,) * 7),
+    )  # fmt: skip
+
+
+def _ticket_columns(ticket: Ticket) -> tuple[str | None, ...]:
+    return (
+        ticket.id, ticket.event_id, ticket.parent_event_id, ticket.ticket_type_id, ticket.ticket_name,
+        ticket.name, ticket.seller_id,
+    )  # fmt: skip
+
+
+def _scan(row: Sequence[Any]) -> Scan:
+    (
+        seq, id_, device_id, lane, time_ms, wall_ms, boot_id, boottime_ns, clock, barcode, raw,
+        kind, result, reason, facts, *ticket,
+    ) = row  # fmt: skip
+    moment = Moment(from_ms(wall_ms), boottime_ns, boot_id, ClockQuality(clock))
+    verdict = Verdict(
+        Direction(kind), Result(result), Reason(reason), _ticket(ticket, barcode),
+        json.loads(facts) if facts else {},
+    )  # fmt: skip
+    return Scan(seq, id_, from_ms(time_ms), device_id, moment, lane, barcode, verdict, raw)
+
+
+def _ticket(columns: Sequence[Any], barcode: str) -> Ticket | None:
+    """The ticket as it was when it was scanned, as far as it was kept."""
+    id_, event_id, parent_event_id, ticket_type_id, ticket_name, name, seller_id = columns
+    if id_ is None:
+        return None
+    return Ticket(
+        id=id_, barcode=barcode, event_id=event_id, ticket_type_id=ticket_type_id, ticket_name=ticket_name,
+        name=name, parent_event_id=parent_event_id, seller_id=seller_id,
+    )  # fmt: skip
+
+
+def _uuid7(time_ms: int) -> str:
+    """A version 7 UUID (RFC 9562): 48 bits of time, then 74 random ones."""
+    value = (time_ms & (1 << 48) - 1) << 80 | int.from_bytes(os.urandom(10), "big")
+    value = value & ~(0xF << 76) & ~(0x3 << 62) | 0x7 << 76 | 0x2 << 62
+    text = f"{value:032x}"
+    return "-".join((text[:8], text[8:12], text[12:16], text[16:20], text[20:]))

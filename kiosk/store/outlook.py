@@ -1,0 +1,114 @@
+"""The view over all files that people get: how good the list is, what is still to be delivered, how many are in.
+
+Reads only, and answers whatever is missing: a file that does not exist yet counts as empty.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+from kiosk.errors import NoListYet
+from kiosk.model import Delivery, Moment, Scan
+from kiosk.store import journal, ledger, tickets
+from kiosk.store.journal import Counts
+
+
+class Outlook:
+    """Keeps its files open and its counts up to date; belongs to one thread."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._open: dict[str, sqlite3.Connection] = {}
+        self._counts = Counts()
+        self._totals = (-1, 0)
+
+    def newest(self) -> int:
+        """Return the newest scan's number. Costs microseconds: this is what a display asks many times a second."""
+        database = self._file("journal", journal.reader)
+        return journal.last_seq(database) if database is not None else 0
+
+    def scan(self, seq: int) -> Scan | None:
+        database = self._file("journal", journal.reader)
+        found = journal.scans(database, [seq]) if database is not None else []
+        return found[0] if found else None
+
+    def counts(self) -> dict[str, int]:
+        database = self._file("journal", journal.reader)
+        if database is not None:
+            journal.count(database, self._counts)
+        found = self._counts
+        return {
+            "checkin": found.checkin,
+            "checkout": found.checkout,
+            "declined": found.declined,
+            "inside": found.inside,
+        }
+
+    def tickets(self, events: Iterable[str], now: Moment) -> dict[str, Any]:
+        """Return how good the list of these events is; `ageSeconds` is None when it never was whole."""
+        database = self._file("tickets", tickets.reader)
+        if database is None:
+            return {"total": 0, "complete": False, "ageSeconds": None}
+        known = tickets.lists(database)
+        states = [known.get(event) for event in events]
+        ages = [state.age_s(now) if state is not None else None for state in states]
+        return {
+            "total": self._total(database),
+            "complete": bool(states) and all(state is not None and state.complete for state in states),
+            "ageSeconds": round(max(age or 0.0 for age in ages)) if ages and None not in ages else None,
+        }
+
+    def settings(self) -> Any:
+        """Return the cloud's answer about this device, None while there is none."""
+        database = self._file("tickets", tickets.reader)
+        return tickets.setting(database, tickets.DEVICE_SETTINGS) if database is not None else None
+
+    def event_names(self) -> dict[str, str]:
+        database = self._file("tickets", tickets.reader)
+        return tickets.event_names(database) if database is not None else {}
+
+    def outbox(self, now: Moment) -> dict[str, int | None]:
+        """Return how many scans are in each state but `acked`, and how long the oldest has been waiting."""
+        states = dict.fromkeys((s.value for s in Delivery if s is not Delivery.ACKED), 0)
+        entered = self._file("ledger", ledger.reader)
+        if entered is not None:
+            states |= {state.value: number for state, number in ledger.unsettled(entered).items()}
+        fresh = self._file("journal", journal.reader)
+        if fresh is None:
+            return {**states, "oldestSeconds": None}
+        after = ledger.newest(entered) if entered is not None else 0
+        pending, local, first = journal.count_after(fresh, after)
+        states["pending"] += pending
+        states["local"] += local
+        oldest = (ledger.oldest(entered) if entered is not None else None) or first
+        return {**states, "oldestSeconds": self._waiting_s(oldest, now)}
+
+    def _waiting_s(self, seq: int | None, now: Moment) -> int | None:
+        scan = self.scan(seq) if seq is not None else None
+        if scan is None:
+            return None
+        if scan.moment.boot_id == now.boot_id:
+            return (now.boottime_ns - scan.moment.boottime_ns) // 1_000_000_000
+        return max(0, int((now.at - scan.at).total_seconds()))
+
+    def _total(self, database: sqlite3.Connection) -> int:
+        """Counting a million rows takes a while: it is done once for each change."""
+        version = database.execute("PRAGMA data_version").fetchone()[0]
+        if version != self._totals[0]:
+            self._totals = (version, tickets.total(database))
+        return self._totals[1]
+
+    def _file(self, name: str, reader: Callable[[Path], sqlite3.Connection]) -> sqlite3.Connection | None:
+        if name not in self._open:
+            with contextlib.suppress(NoListYet):  # its owner has not made it yet: it is asked for again next time
+                self._open[name] = reader(self._directory)
+        return self._open.get(name)
+
+    def close(self) -> None:
+        for database in self._open.values():
+            database.close()
+        self._open.clear()

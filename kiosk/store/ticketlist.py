@@ -1,0 +1,112 @@
+"""The list as the gate sees it: opened when it appears, asked at each scan, done without when it is gone."""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from kiosk.errors import StoreError
+from kiosk.model import Lookup, Moment, Passage, Ticket
+from kiosk.settings import Settings
+from kiosk.store import tickets
+from kiosk.store.tickets import ListState
+
+log = logging.getLogger(__name__)
+
+
+class TicketList:
+    """What the decision asks of `tickets.db`. Never raises: a list that cannot be read is a list that is missing."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._database: sqlite3.Connection | None = None
+        self._inode = 0
+        self._version = -1
+        self._lists: dict[str, ListState] = {}
+        self._names: dict[str, str] = {}
+        self.settings: Settings | None = None
+        self.problem: str | None = None
+
+    def look_up(self, code: str, events: Iterable[str], now: Moment) -> Lookup:
+        """Return what the list says of a code, with the list's completeness and age for these events."""
+        try:
+            database = self.refresh()
+            found = tickets.by_barcode(database, code)
+            former = None if found else tickets.by_former_code(database, code)
+        except (StoreError, sqlite3.Error) as error:
+            self._lose(error)
+            return Lookup()
+        states = [self._lists.get(event) for event in events]
+        return Lookup(found, former, _complete(states), _age_s(states, now), self._names)
+
+    def elsewhere(self, ticket: Ticket) -> Sequence[Passage]:
+        """Return the ticket's approved scans at other doors."""
+        try:
+            return tickets.elsewhere(self.refresh(), ticket.id)
+        except (StoreError, sqlite3.Error) as error:
+            self._lose(error)
+            return ()
+
+    def look_again(self) -> None:
+        """Notice a list, or settings, that have come since the last scan."""
+        try:
+            self.refresh()
+        except (StoreError, sqlite3.Error) as error:
+            self._lose(error)
+
+    def refresh(self) -> sqlite3.Connection:
+        """Return the open file, with states and settings as of its last commit. Raises StoreError, sqlite3.Error."""
+        inode = _inode(self._directory / tickets.FILE)
+        if self._database is None or inode != self._inode:
+            self.close()
+            self._database, self._inode, self._version = tickets.reader(self._directory), inode, -1
+        version = self._database.execute("PRAGMA data_version").fetchone()[0]
+        if version != self._version:
+            self._lists = tickets.lists(self._database)
+            self._names = tickets.event_names(self._database)
+            self._read_settings(self._database)
+            self._version = version
+            self.problem = None
+        return self._database
+
+    def _read_settings(self, database: sqlite3.Connection) -> None:
+        """Take the settings over; ones that cannot be read leave the last good ones in force."""
+        answer = tickets.setting(database, tickets.DEVICE_SETTINGS)
+        try:
+            found = Settings.model_validate(answer) if answer is not None else None
+        except ValidationError as error:
+            log.warning("the device settings cannot be read, the last ones stay: %s", error)
+            return
+        if found != self.settings:
+            self.settings = found
+
+    def close(self) -> None:
+        if self._database is not None:
+            self._database.close()
+            self._database = None
+
+    def _lose(self, error: Exception) -> None:
+        self.problem = str(error)
+        self.close()
+
+
+def _inode(path: Path) -> int:
+    try:
+        return path.stat().st_ino
+    except FileNotFoundError:
+        return 0
+
+
+def _complete(states: Sequence[ListState | None]) -> bool:
+    return bool(states) and all(state is not None and state.complete for state in states)
+
+
+def _age_s(states: Sequence[ListState | None], now: Moment) -> float | None:
+    """The oldest list counts; None as soon as one was never whole."""
+    ages = [state.age_s(now) if state is not None else None for state in states]
+    known = [age for age in ages if age is not None]
+    return max(known) if known and len(known) == len(ages) else None
