@@ -47,6 +47,11 @@ def headline(verdict: Verdict) -> str:
     return "OUT" if verdict.direction is Direction.CHECKOUT else "OK"
 
 
+def stamp(at: datetime) -> str:
+    """Write a UTC time as the cloud and our own JSON do: ISO 8601, milliseconds, `Z`."""
+    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
 class _Facts(dict[str, str]):
     """Facts as a person reads them; one that is missing leaves a gap instead of an error."""
 

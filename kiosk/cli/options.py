@@ -23,12 +23,16 @@ R = TypeVar("R")
 
 
 class Setup:
-    """A checked configuration and the file it came from."""
+    """The configuration and the file it comes from."""
 
     def __init__(self, path: Path, *, allow_volatile: bool) -> None:
         self.path = path
-        self.config: Config = config.read(path)
         self._allow_volatile = allow_volatile
+
+    @functools.cached_property
+    def config(self) -> Config:
+        """The whole file, read and checked at the first look. Raises ConfigError."""
+        return config.read(self.path)
 
     def error(self, section: str, key: str, text: str) -> ConfigError:
         """An error in the place where the file says, or leaves out, this key."""
@@ -81,8 +85,12 @@ def with_setup(function: Callable[Concatenate[Setup, P], R]) -> Callable[P, R]:
     )
     @functools.wraps(function)
     def command(*args: P.args, **kwargs: P.kwargs) -> R:
-        path = config.locate(cast("str | None", kwargs.pop("config_file")))
-        setup = Setup(path, allow_volatile=bool(kwargs.pop("allow_volatile")))
+        path, allow_volatile = kwargs.pop("config_file"), kwargs.pop("allow_volatile")
+        parent = click.get_current_context().parent
+        if parent is not None:  # the options may stand before a subcommand, too
+            path = path or parent.params.get("config_file")
+            allow_volatile = allow_volatile or parent.params.get("allow_volatile")
+        setup = Setup(config.locate(cast("str | None", path)), allow_volatile=bool(allow_volatile))
         return function(setup, *args, **kwargs)
 
     return command

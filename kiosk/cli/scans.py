@@ -6,7 +6,6 @@ import itertools
 import json
 import sqlite3
 from collections.abc import Iterator
-from datetime import datetime
 from typing import Any
 
 import click
@@ -50,7 +49,7 @@ def describe(scan: Scan) -> dict[str, Any]:
     ticket = scan.verdict.ticket
     return {
         "seq": scan.seq,
-        "time": stamp(scan.at),
+        "time": words.stamp(scan.at),
         "barcode": scan.barcode,
         "type": scan.verdict.direction,
         "scanResult": scan.verdict.result,
@@ -65,11 +64,6 @@ def describe(scan: Scan) -> dict[str, Any]:
         "scanner": scan.lane,
         "clock": scan.moment.quality,
     }
-
-
-def stamp(at: datetime) -> str:
-    """Return a time as the cloud writes it: UTC, milliseconds, `Z`."""
-    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 class _Deliveries:

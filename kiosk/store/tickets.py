@@ -212,6 +212,11 @@ def total(database: sqlite3.Connection) -> int:
     return int(database.execute("SELECT count(*) FROM ticket").fetchone()[0])
 
 
+def totals(database: sqlite3.Connection) -> dict[str, int]:
+    """Return how many tickets each event has."""
+    return dict(database.execute("SELECT event_id, count(*) FROM ticket GROUP BY event_id"))
+
+
 def codes_used_twice(database: sqlite3.Connection, limit: int = 20) -> list[str]:
     """Return codes that more than one ticket of the same event has."""
     rows = database.execute(

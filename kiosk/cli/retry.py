@@ -1,0 +1,29 @@
+"""`kiosk retry`: refused scans, handed out again."""
+
+from __future__ import annotations
+
+from contextlib import closing
+
+import click
+
+from kiosk.cli.options import Setup, with_setup
+from kiosk.errors import Refused
+from kiosk.store.ledger import FILE, Ledger
+
+
+@click.command("retry")
+@click.argument("numbers", metavar="[SEQ]...", nargs=-1, type=click.IntRange(min=1))
+@with_setup
+def command(setup: Setup, numbers: tuple[int, ...]) -> None:
+    """Hand refused scans out again, those with these numbers or all of them; the running sync delivers them.
+
+    `kiosk scans` shows which scans were refused, and what the cloud said.
+    """
+    directory = setup.data_dir()
+    if not (directory / FILE).exists():
+        raise Refused("nothing was ever delivered from here: start `kiosk sync`")
+    with closing(Ledger(directory)) as ledger:
+        again = ledger.hand_out_again(numbers)
+    click.echo(f"{len(again)} scans are handed out again", err=True)
+    if unknown := sorted(set(numbers) - set(again)):
+        raise Refused(f"not refused, so left alone: {', '.join(map(str, unknown))}")

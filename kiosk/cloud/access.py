@@ -1,0 +1,63 @@
+"""The access-control API: the device's settings, the events, the ticket lists."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from urllib.parse import quote
+
+from pydantic import TypeAdapter, ValidationError
+
+from kiosk.cloud.answers import EventRow, Page
+from kiosk.cloud.line import Line, Reply
+from kiosk.errors import NoAnswer
+from kiosk.settings import Settings
+
+PAGE = 1000
+"""The most that the API returns at once."""
+
+_EVENTS = TypeAdapter(list[EventRow])
+
+
+@dataclass(frozen=True, slots=True)
+class TicketPage:
+    """Rows as they came; `date` is the cloud's own time."""
+
+    rows: list[Any]
+    total: int
+    date: datetime | None
+
+
+class Access:
+    """Raises CloudError; an answer that does not have the promised form is NoAnswer."""
+
+    def __init__(self, line: Line) -> None:
+        self._line = line
+
+    def settings(self) -> Reply:
+        """Return what the cloud says this device is to do, checked to be readable, as it came."""
+        answer = self._line.get("/accessusers/me")
+        try:
+            Settings.model_validate(answer.body)
+        except ValidationError as error:
+            raise NoAnswer(f"the device settings cannot be read: {error.errors()[0]['msg']}") from error
+        return answer
+
+    def events(self) -> dict[str, str]:
+        """Return the names of all events this device may know."""
+        answer = self._line.get("/accessusers/events")
+        try:
+            return {event.id: event.name for event in _EVENTS.validate_python(answer.body)}
+        except ValidationError as error:
+            raise NoAnswer("the answer is not a list of events") from error
+
+    def tickets(self, event_id: str, *, skip: int, since: str | None, until: str | None) -> TicketPage:
+        """Return a page of an event's tickets, those created or changed from `since` up to before `until`."""
+        window = {name: at for name, at in (("from", since), ("until", until)) if at is not None}
+        answer = self._line.get(f"/accessusers/tickets/v2/{quote(event_id, safe='')}", top=PAGE, skip=skip, **window)
+        try:
+            page = Page.model_validate(answer.body)
+        except ValidationError as error:
+            raise NoAnswer("the answer is not a page of tickets") from error
+        return TicketPage(page.docs, page.total, answer.date)

@@ -1,0 +1,80 @@
+"""The scans service: hand scans in, read back what it has."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+
+from pydantic import ValidationError
+
+from kiosk.cloud.answers import Page, ScanRow, confirms, scan_rows
+from kiosk.cloud.line import Line
+from kiosk.errors import NoAnswer
+from kiosk.model import Scan
+from kiosk.words import stamp
+
+PAGE = 1000
+"""The most that the service returns at once."""
+
+MAX_PAGES = 200
+
+
+class Portier:
+    """Raises CloudError, whose kind says whether anything can have arrived."""
+
+    def __init__(self, line: Line) -> None:
+        self._line = line
+
+    def hand_in(self, scans: Sequence[Scan]) -> None:
+        """Upload these scans; returns only when the service has confirmed all of them."""
+        sent = [wire(scan) for scan in scans]
+        answer = self._line.post("/scans", sent)
+        if not confirms(answer.body, sent):
+            raise NoAnswer("the answer to an upload does not name our scans")
+
+    def stored(self, event_id: str, since: datetime | None = None, until: datetime | None = None) -> Iterator[ScanRow]:
+        """Read an event's scans, newest first.
+
+        The service may ignore the times: whoever asks filters again. Raises NoAnswer when there is no end to it.
+        """
+        window = {"$gte": since, "$lte": until}
+        limits = {name: stamp(at) for name, at in window.items() if at is not None}
+        query = {"time": json.dumps(limits)} if limits else {}
+        seen = 0
+        for _ in range(MAX_PAGES):
+            page = self._page(event_id, seen, query)
+            yield from scan_rows(page.docs)
+            seen += len(page.docs)
+            if not page.docs or seen >= page.total:
+                return
+        raise NoAnswer(f"more than {seen} scans to read back")
+
+    def _page(self, event_id: str, skip: int, query: Mapping[str, str]) -> Page:
+        answer = self._line.get("/scans", eventId=event_id, top=PAGE, skip=skip, **query)
+        try:
+            return Page.model_validate(answer.body)
+        except ValidationError as error:
+            raise NoAnswer("the answer is not a page of scans") from error
+
+
+def wire(scan: Scan) -> dict[str, object]:
+    """Return a scan as the service takes it: only known fields, only those that have a value."""
+    ticket = scan.verdict.ticket
+    if ticket is None:
+        raise ValueError(f"scan {scan.seq} has no ticket: the cloud cannot take it")
+    fields = {
+        "ticketId": ticket.id,
+        "eventId": ticket.event_id,
+        "barcode": scan.barcode,
+        "ticketTypeId": ticket.ticket_type_id,
+        "type": scan.verdict.direction.value,
+        "scanResult": scan.verdict.result.value,
+        "time": stamp(scan.at),
+        "parentEventId": ticket.parent_event_id,
+        "name": ticket.name,
+        "ticketName": ticket.ticket_name,
+        "deviceId": scan.device_id,
+        "sellerId": ticket.seller_id,
+    }
+    return {name: value for name, value in fields.items() if value is not None}
