@@ -19,7 +19,8 @@ from kiosk.store.outlook import Outlook
 def command(setup: Setup) -> None:
     """Check the configuration and show what it comes to.
 
-    Every value is given with its origin: the file, the default, or the device settings of the cloud. Exits with 2 and a message that names line, key and mend when something is wrong.
+    Every value is given with its origin: the file, the default, or the device settings of the cloud. Exits with 2
+    and a message that names line, key and mend when something is wrong.
     """
     setup.data_dir()
     setup.runtime_dir()

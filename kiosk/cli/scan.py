@@ -23,7 +23,12 @@ FIELDS = (
 
 @click.command("scan")
 @click.argument("code")
-@click.option("--type", "direction", type=click.Choice(list(Direction)), help="Instead of the gate's own direction.")
+@click.option(
+    "--type",
+    "direction",
+    type=click.Choice([direction.value for direction in Direction]),
+    help="Instead of the gate's own direction.",
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object, for programs.")
 @with_setup
 def command(setup: Setup, code: str, direction: str | None, as_json: bool) -> None:

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import click
+from rich.console import Console
+from rich.progress import track
 
 from kiosk import clock, words
 from kiosk.cli.options import Setup, with_setup
@@ -81,8 +83,7 @@ def import_(setup: Setup, file: Path, event_id: str, as_json: bool) -> None:
     """
     with closing(tickets.Tickets(setup.data_dir())) as store:
         intake = Intake(store, event_id, clock.now())
-        with click.progressbar(read_rows(file), label="importing", file=click.get_text_stream("stderr")) as rows:
-            intake.take(rows)
+        intake.take(track(read_rows(file), description="importing", console=Console(stderr=True)))
         twice = tickets.codes_used_twice(store.database)
     _report(intake, twice, as_json=as_json)
     if intake.rejected:

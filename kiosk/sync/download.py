@@ -96,7 +96,7 @@ class Download:
         )
         if not page.rows or state.skip >= page.total:
             state = self._finished(state)
-            log.info("tickets of event %s are up to date, the last page had %d", state.event_id, len(page.rows))
+            log.log(logging.INFO if page.rows else logging.DEBUG, "tickets of event %s are up to date", state.event_id)
         self.store.store_page(good, state)
         return state
 

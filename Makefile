@@ -1,0 +1,58 @@
+# Everything sets itself up: a virtual environment in .venv, with the versions of requirements.lock.
+# PYTHON chooses the interpreter (3.11 or newer), for example: make test PYTHON=python3.13
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet install --constraint requirements.lock
+STAMP := $(VENV)/.installed
+
+.PHONY: demo test bench lint mutants lock clean
+
+demo: $(STAMP)-demo
+	$(BIN)/kiosk demo $(ARGS)
+
+test: $(STAMP)-test
+	$(BIN)/python -m pytest $(ARGS)
+
+bench: $(STAMP)-test
+	$(BIN)/python tests/bench/bench.py $(ARGS)
+
+lint: $(STAMP)-test
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+
+mutants: $(STAMP)-dev
+	bash tests/mutants.sh $(BIN)
+
+lock: $(STAMP)-dev
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --upgrade --no-header --no-annotate \
+	    --no-emit-index-url --no-emit-find-links --extra hid --group dev --output-file requirements.lock pyproject.toml
+
+clean:
+	rm -rf $(VENV) build dist
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	    echo "$(PYTHON) is missing or older than 3.11: apt-get install python3, or: make PYTHON=/path/to/python3.11"; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); \
+	    echo "Python's venv module is missing: apt-get install python3-venv"; exit 1; }
+
+$(STAMP)-demo: pyproject.toml requirements.lock | $(VENV)/bin/python
+	$(PIP) --editable .
+	@touch $@
+
+# The hid extra is compiled from source; without a compiler the rest is tested all the same, and says so.
+$(STAMP)-test: pyproject.toml requirements.lock | $(VENV)/bin/python
+	$(BIN)/python tests/requirements.py test > $(VENV)/test.txt
+	$(PIP) --editable . --requirement $(VENV)/test.txt
+	$(PIP) --editable '.[hid]' || echo "No compiler for evdev, so keyboard scanners go untested:" \
+	    "apt-get install gcc python3-dev linux-libc-dev"
+	@touch $@ $(STAMP)-demo
+
+$(STAMP)-dev: pyproject.toml requirements.lock | $(VENV)/bin/python
+	$(BIN)/python tests/requirements.py dev > $(VENV)/dev.txt
+	$(PIP) --editable . --requirement $(VENV)/dev.txt
+	@touch $@

@@ -1,0 +1,179 @@
+"""What many tests stand on: Debian packages that may be missing, a sandbox cloud, a configured kiosk, its programs."""
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import tty
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kiosk.cli.options import Setup
+from kiosk.cli.scans import rows
+from kiosk.cli.status import status
+from kiosk.sandbox import Sandbox, generate_tickets
+
+EVENT_ID = "62a1c0ffee0000000000e001"
+PACKAGES = {
+    "chromium": "chromium", "strace": "strace", "umockdev-run": "umockdev", "systemd-analyze": "systemd",
+    "gcc": "gcc python3-dev linux-libc-dev",
+}  # fmt: skip
+PATIENCE_S = 20.0
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip what needs a missing program, with the line that installs it; where CI is set that is a failure."""
+    for marker in item.iter_markers("needs"):
+        program = marker.args[0]
+        if shutil.which(program) is None:
+            text = f"needs {program}: apt-get install {PACKAGES[program]}"
+            pytest.fail(text, pytrace=False) if os.environ.get("CI") else pytest.skip(text)
+
+
+def wait_for(what: str, happened: Callable[[], Any], patience_s: float = PATIENCE_S) -> Any:
+    """Wait until something is true and return it."""
+    deadline = time.monotonic() + patience_s
+    while not (found := happened()):
+        assert time.monotonic() < deadline, f"{what}: still not so after {patience_s} s"
+        time.sleep(0.02)
+    return found
+
+
+@pytest.fixture
+def eventually() -> Callable[..., Any]:
+    return wait_for
+
+
+@pytest.fixture
+def cloud() -> Iterator[Sandbox]:
+    """A sandbox cloud with 60 tickets of one event."""
+    with Sandbox() as box:
+        box.add_event(EVENT_ID, "Summer Night")
+        box.add_tickets(generate_tickets(60, EVENT_ID))
+        yield box
+
+
+class Kiosk:
+    """A configured kiosk in a directory of its own, whose programs run as real processes."""
+
+    def __init__(self, directory: Path, cloud_url: str) -> None:
+        self.directory = directory
+        self.data_dir, self.runtime_dir = directory / "data", directory / "run"
+        self.file = directory / "kiosk.toml"
+        self.master, self._slave = os.openpty()
+        tty.setraw(self._slave)
+        self.scanner = os.ttyname(self._slave)
+        self.port = free_port()
+        self.running: dict[str, subprocess.Popen[str]] = {}
+        (directory / "secret").write_text("secret\n", encoding="ascii")
+        self.configure(cloud_url)
+
+    def configure(self, cloud_url: str, *, gate: str = "", scanner: str | None = None, sync: str = "") -> None:
+        secret = json.dumps(str(self.directory / "secret"))
+        own_scanner = f'[[scanner]]\nname = "left"\nkind = "serial"\ndevice = {json.dumps(self.scanner)}\n'
+        self.file.write_text(
+            f"""
+[device]
+id = "gate-north-1"
+data_dir = {json.dumps(str(self.data_dir))}
+runtime_dir = {json.dumps(str(self.runtime_dir))}
+[cloud]
+scans_url = "{cloud_url}/api"
+access_url = "{cloud_url}/api"
+api_key_file = {secret}
+token_file = {secret}
+[gate]
+{gate}
+[sync]
+upload_interval_s = 0.1
+tickets_interval_s = 0.5
+scans_interval_s = 0.5
+{sync}
+[display]
+port = {self.port}
+{own_scanner if scanner is None else scanner}
+""",
+            encoding="utf-8",
+        )
+
+    def scan(self, code: str | bytes) -> None:
+        """Hold a ticket under the virtual scanner."""
+        os.write(self.master, (code.encode() if isinstance(code, str) else code) + b"\r")
+
+    def call(self, *arguments: str, check: bool = True, **options: Any) -> subprocess.CompletedProcess[str]:
+        """Run one command to its end."""
+        done = subprocess.run(
+            [sys.executable, "-m", "kiosk", *arguments, "--config", str(self.file), "--allow-volatile"],
+            capture_output=True, text=True, timeout=60, check=False, **options,
+        )  # fmt: skip
+        assert not check or done.returncode == 0, done.stderr
+        return done
+
+    def start(self, program: str) -> subprocess.Popen[str]:
+        """Start a program in the background."""
+        with (self.directory / f"{program}.log").open("a", encoding="utf-8") as log:
+            self.running[program] = subprocess.Popen(
+                [sys.executable, "-m", "kiosk", program, "--config", str(self.file), "--allow-volatile"],
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log, text=True,
+            )  # fmt: skip
+        return self.running[program]
+
+    def open_gate(self) -> None:
+        """Start the gate and wait until its scanner is listened to."""
+        self.start("gate")
+        wait_for("the gate listens", lambda: all(s["connected"] for s in self.scanners()))
+
+    def scanners(self) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = self.status()["scanners"]
+        return found
+
+    def status(self) -> dict[str, Any]:
+        """What `kiosk status` says, without the second that a process takes."""
+        return status(Setup(self.file, allow_volatile=True))
+
+    def scans(self) -> list[dict[str, Any]]:
+        """What `kiosk scans` says."""
+        return list(rows(Setup(self.file, allow_volatile=True)))
+
+    def stop(self, program: str, number: int = signal.SIGTERM) -> int:
+        process = self.running.pop(program)
+        process.send_signal(number)
+        return process.wait(10)
+
+    def close(self) -> None:
+        for process in self.running.values():
+            process.kill()
+            process.wait()
+        for descriptor in (self.master, self._slave):
+            with contextlib.suppress(OSError):  # a test may have pulled the plug
+                os.close(descriptor)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@pytest.fixture
+def kiosk(tmp_path: Path, cloud: Sandbox) -> Iterator[Kiosk]:
+    """A kiosk pointed at the sandbox cloud, with one serial scanner on a pty; nothing of it runs yet."""
+    made = Kiosk(tmp_path, cloud.url)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def valid(cloud: Sandbox) -> list[dict[str, Any]]:
+    """The tickets of the cloud that are admitted without more ado."""
+    tickets = generate_tickets(60, EVENT_ID)
+    return [ticket for ticket in tickets if ticket.get("status", "VALID") == "VALID"]
