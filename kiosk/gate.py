@@ -91,6 +91,7 @@ class Gate:
         beat_at = 0.0
         while True:
             if time.monotonic() >= beat_at:
+                self._tickets.look_again()
                 beat()
                 beat_at = time.monotonic() + BEAT_S
             try:
@@ -112,6 +113,8 @@ class Gate:
         self.shown = Shown(self.shown.turn + 1, reading.lane, answer)
         if reading.asker is not None:
             reading.asker(answer)
+        if answer.scan is not None and not answer.repeated:
+            _log(answer.scan)
         return answer
 
     def _held_off(self, reading: Reading, direction: Direction) -> Answer | None:
@@ -148,10 +151,6 @@ class Gate:
             self.fault = str(error)
             return Answer(None, words.NOT_RECORDED)
         self.fault = None
-        log.info(
-            "scan %d %s %s %s %s …%s",
-            scan.seq, scan.lane, verdict.direction, verdict.result, verdict.reason, ascii(scan.barcode[-4:])[1:-1],
-        )  # fmt: skip
         return Answer(scan, words.sentence(verdict, reading.moment.at))
 
     def _rest(self) -> None:
@@ -161,3 +160,9 @@ class Gate:
             self._journal.rest()
         except NotRecorded as error:
             log.warning("the journal could not be tidied: %s", error)
+
+
+def _log(scan: Scan) -> None:
+    """One line a scan: never a name, and of the code only its end."""
+    verdict, end = scan.verdict, ascii(scan.barcode[-4:])[1:-1]
+    log.info("scan %d %s %s %s %s …%s", scan.seq, scan.lane, verdict.direction, verdict.result, verdict.reason, end)

@@ -53,6 +53,17 @@ def feel(directory: Path, program: str) -> dict[str, Any] | None:
 
 def alive(facts: dict[str, Any] | None) -> bool:
     """Tell whether these are the words of a program that still runs."""
-    if facts is None or facts.get("boot_id") != clock.boot_id():
+    if facts is None or facts.get("boot_id") != clock.boot_id() or not _exists(facts.get("pid", 0)):
         return False
     return (clock.boottime_ns() - int(facts.get("beat_ns", 0))) / 1e9 < DEAD_AFTER_S
+
+
+def _exists(pid: int) -> bool:
+    """Signal 0 asks the kernel only; a process of another user exists, too."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

@@ -15,6 +15,7 @@ from typing import Concatenate, ParamSpec, TypeVar, cast
 import click
 
 from kiosk import config, disk
+from kiosk.cli.aside import Aside
 from kiosk.config import Config
 from kiosk.errors import ConfigError
 
@@ -98,7 +99,8 @@ def with_setup(function: Callable[Concatenate[Setup, P], R]) -> Callable[P, R]:
 
 def log_to_stderr(program: str) -> None:
     """Write log lines to standard error, where systemd's journal takes them with its own time."""
-    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format=f"{program}: %(levelname)s: %(message)s")
+    lines = f"{program}: %(levelname)s: %(message)s"
+    logging.basicConfig(handlers=[Aside(sys.stderr)], level=logging.INFO, format=lines)
     logging.getLogger("httpx").setLevel(logging.WARNING)
 
 

@@ -79,6 +79,7 @@ def _work(jobs: Sequence[Callable[[], R]], stop: threading.Event, beat: Callable
     not waited for: the ledger says that it was, and the next start clears it up.
     """
     hands = [_start(job) for job in jobs]
+    beat()
     try:
         while not _over(hands, stop):
             beat()

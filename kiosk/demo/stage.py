@@ -17,6 +17,7 @@ from typing import Any, Self
 
 import httpx
 
+from kiosk import pulse
 from kiosk.errors import Refused
 
 EVENT_ID = "62a1c0ffee0000000000e001"
@@ -137,6 +138,7 @@ class Stage:
         for name in ("sync", "gate", "display"):
             self._start(name, "--config", str(self.directory / "kiosk.toml"), "--allow-volatile")
         self.wait_for("the display answers", self._display_answers)
+        self.wait_for("the gate listens to its scanner", self._gate_listens)
 
     def _configure(self) -> None:
         secret = self.directory / "secret"
@@ -166,6 +168,10 @@ class Stage:
     def _last_words(self, name: str) -> str:
         lines = (self.directory / f"{name}.log").read_text(encoding="utf-8", errors="replace").splitlines()
         return "\n".join(lines[-5:])
+
+    def _gate_listens(self) -> bool:
+        gate = pulse.feel(self.directory / "run", "gate")
+        return gate is not None and all(scanner["connected"] for scanner in gate["scanners"])
 
     def _display_answers(self) -> bool:
         try:

@@ -215,11 +215,13 @@ def _add(counts: Counts, kind: str, result: Result, reason: Reason, number: int)
 
 
 def _row(scan: Scan, time_ms: int, wall_ms: int) -> tuple[object, ...]:
+    """The columns; enums as plain text, because sqlite3 looks up an adapter for anything else at each scan."""
     verdict, moment, ticket = scan.verdict, scan.moment, scan.verdict.ticket
     facts = json.dumps(verdict.facts) if verdict.facts else None
     return (
         scan.seq, scan.id, scan.device_id, scan.lane, time_ms, wall_ms, moment.boot_id, moment.boottime_ns,
-        moment.quality, scan.barcode, scan.raw, verdict.direction, verdict.result, verdict.reason, facts,
+        moment.quality.value, scan.barcode, scan.raw, verdict.direction.value, verdict.result.value,
+        verdict.reason.value, facts,
         *(_ticket_columns(ticket) if ticket is not None else (None,) * 7),
     )  # fmt: skip
 

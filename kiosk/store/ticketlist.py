@@ -34,25 +34,31 @@ class TicketList:
     def look_up(self, code: str, events: Iterable[str], now: Moment) -> Lookup:
         """Return what the list says of a code, with the list's completeness and age for these events."""
         try:
-            database = self.refresh()
-            found = tickets.by_barcode(database, code)
-            former = None if found else tickets.by_former_code(database, code)
+            database = self._database or self.refresh()
+            if found := tickets.by_barcode(database, code):
+                return Lookup(found, event_names=self._names)
+            return self._missing(self.refresh(), code, events, now)
         except (StoreError, sqlite3.Error) as error:
             self._lose(error)
             return Lookup()
+
+    def _missing(self, database: sqlite3.Connection, code: str, events: Iterable[str], now: Moment) -> Lookup:
+        """Only where a code is not found does it matter how good the list is, to the last commit."""
+        found = tickets.by_barcode(database, code)
+        former = None if found else tickets.by_former_code(database, code)
         states = [self._lists.get(event) for event in events]
         return Lookup(found, former, _complete(states), _age_s(states, now), self._names)
 
     def elsewhere(self, ticket: Ticket) -> Sequence[Passage]:
         """Return the ticket's approved scans at other doors."""
         try:
-            return tickets.elsewhere(self.refresh(), ticket.id)
+            return tickets.elsewhere(self._database or self.refresh(), ticket.id)
         except (StoreError, sqlite3.Error) as error:
             self._lose(error)
             return ()
 
     def look_again(self) -> None:
-        """Notice a list, or settings, that have come since the last scan."""
+        """Notice a list, a new file, or settings that have come. For the pauses: a scan is not to wait for it."""
         try:
             self.refresh()
         except (StoreError, sqlite3.Error) as error:

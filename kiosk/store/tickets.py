@@ -95,6 +95,7 @@ _UPSERT = (
     f"INSERT INTO ticket ({_COLUMNS}, updated_at) VALUES ({', '.join('?' * 17)}) "  # noqa: S608
     f"ON CONFLICT (id) DO UPDATE SET {_UPDATES} WHERE excluded.updated_at >= ticket.updated_at"
 )
+_BY_BARCODE = f"SELECT {_COLUMNS} FROM ticket WHERE barcode = ? ORDER BY id"  # noqa: S608
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,8 +188,7 @@ def reader(directory: Path) -> sqlite3.Connection:
 
 
 def by_barcode(database: sqlite3.Connection, barcode: str) -> tuple[Ticket, ...]:
-    rows = database.execute(f"SELECT {_COLUMNS} FROM ticket WHERE barcode = ? ORDER BY id", (barcode,))  # noqa: S608
-    return tuple(map(_ticket, rows))
+    return tuple(map(_ticket, database.execute(_BY_BARCODE, (barcode,))))
 
 
 def by_former_code(database: sqlite3.Connection, barcode: str) -> Ticket | None:

@@ -1,0 +1,209 @@
+"""Measure the door beside the raw disk, in one run, so that ratios mean something on a noisy machine.
+
+    make bench                     1,000, 100,000 and 1,000,000 tickets, each with as many scans in the journal
+    make bench ARGS="--sizes 1000"
+
+The yardstick is one INSERT of a row of the same size in a transaction of its own: SQLite, WAL, synchronous=FULL, on
+the same disk, taken in turn with each scan. The door's time runs from the reading to the answer: hold-off, look-up,
+history, decision, append and commit.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import shutil
+import socket
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+
+from kiosk import clock, pulse
+from kiosk.gate import Gate
+from kiosk.model import EventRules, Reading, Rules
+from kiosk.scanners import socket as desk
+from kiosk.store.journal import Journal
+from kiosk.store.ticketlist import TicketList
+from kiosk.store.tickets import ListState, Tickets
+
+EVENT = "62a1c0ffee0000000000e001"
+ROUNDS = 3_000
+RULES = Rules({EVENT: EventRules()})
+
+FILL_TICKETS = """
+WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?)
+INSERT INTO ticket (id, barcode, event_id, ticket_type_id, ticket_name, name, status, seller_id, updated_at)
+SELECT lower(hex(randomblob(12))), 'T' || printf('%010d', i), ?, 'type-1', 'Standing', 'Some Guest ' || i, 'VALID',
+       'seller-1', '2030-01-01T00:00:00.000Z' FROM n
+"""
+FILL_SCANS = """
+WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?)
+INSERT INTO scan (seq, id, device_id, lane, time_ms, wall_ms, boot_id, boottime_ns, clock, barcode, type, result,
+                  reason, ticket_id, event_id, ticket_type_id, ticket_name, name, seller_id)
+SELECT i, lower(hex(randomblob(16))), 'gate-north-1', 'left', 1700000000000 + i, 1700000000000 + i,
+       'b0b0b0b0-0000-0000-0000-000000000000', i, 'synced', 'S' || printf('%010d', i), 'checkin', 'approved', 'ok',
+       lower(hex(randomblob(12))), ?, 'type-1', 'Standing', 'Some Guest ' || i, 'seller-1' FROM n
+"""
+
+
+def fill(directory: Path, size: int) -> None:
+    """Make a list and a journal of this size; the journal's tickets are others than the list's."""
+    tickets = Tickets(directory)
+    tickets.database.execute(FILL_TICKETS, (size, EVENT))
+    tickets.store_state(ListState(EVENT, "file", complete=True, checked=clock.now()))
+    tickets.close()
+    Journal(directory, "gate-north-1").close()
+    with sqlite3.connect(directory / "journal.db") as journal:
+        journal.execute(FILL_SCANS, (size, EVENT))
+    journal.close()
+
+
+def reading(number: int) -> Reading:
+    code = f"T{number:010d}"
+    return Reading("left", code, code.encode(), clock.now())
+
+
+def door(directory: Path) -> tuple[Gate, Journal]:
+    journal = Journal(directory, "gate-north-1")
+    return Gate(journal, TicketList(directory), lambda: RULES, hold_off_s=3.0), journal
+
+
+def bare(directory: Path) -> Callable[[], None]:
+    """The yardstick."""
+    database = sqlite3.connect(directory / "bare.db", isolation_level=None)
+    database.execute("PRAGMA journal_mode = WAL").fetchone()
+    database.execute("PRAGMA synchronous = FULL")
+    database.execute("CREATE TABLE row (seq INTEGER PRIMARY KEY, payload TEXT NOT NULL) STRICT")
+    payload = "x" * 300
+
+    def insert() -> None:
+        database.execute("BEGIN IMMEDIATE")
+        database.execute("INSERT INTO row (payload) VALUES (?)", (payload,))
+        database.execute("COMMIT")
+
+    return insert
+
+
+def timed(step: Callable[[], object]) -> float:
+    started = time.perf_counter()
+    step()
+    return (time.perf_counter() - started) * 1e6
+
+
+def at(times: list[float], share: float) -> float:
+    return sorted(times)[min(len(times) - 1, int(len(times) * share))]
+
+
+def measure(directory: Path, size: int) -> None:
+    gate, journal = door(directory)
+    insert = bare(directory)
+    scans, yardstick = [], []
+    for round_ in range(ROUNDS):
+        given = reading(round_ % size + 1)
+        scans.append(timed(lambda given=given: gate.take(given)))
+        yardstick.append(timed(insert))
+    journal.close()
+    print(f"\n{size:,} tickets and {size:,} scans, {ROUNDS:,} more scans: microseconds from reading to commit")
+    for name, share in (("p50", 0.5), ("p99", 0.99), ("max", 1.0)):
+        mine, theirs = at(scans, share), at(yardstick, share)
+        print(f"  {name}  {mine:10,.0f}   bare transaction {theirs:10,.0f}   ratio {mine / theirs:5.2f}")
+
+
+def syncs(directory: Path, size: int) -> None:
+    if shutil.which("strace") is None:
+        print("  syncs a scan: not counted, apt-get install strace")
+        return
+    log = directory / "strace.log"
+    command = ["strace", "-f", "-e", "trace=fsync,fdatasync", "-o", str(log), sys.executable, __file__]
+    subprocess.run([*command, "--only-scan", str(directory), str(size)], check=True)
+    marks = log.read_text().count("sync(")
+    print(f"  syncs a scan, checkpoints included: {marks / ROUNDS:.3f}")
+
+
+def only_scan(directory: Path, size: int) -> None:
+    gate, journal = door(directory)
+    for round_ in range(ROUNDS):
+        gate.take(reading((ROUNDS + round_) % size + 1))
+    journal.close()
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def programs(directory: Path) -> None:
+    """Start each program on the filled files: how long until it answers, and what it weighs then."""
+    port = free_port()
+    config = directory / "kiosk.toml"
+    config.write_text(
+        f"[device]\ndata_dir = {json.dumps(str(directory))}\nruntime_dir = {json.dumps(str(directory))}\n"
+        f'[cloud]\nscans_url = "http://127.0.0.1:9/api"\naccess_url = "http://127.0.0.1:9/api"\n'
+        f'[gate]\nevents = ["{EVENT}"]\n[display]\nport = {port}\n'
+    )
+    answers: dict[str, Callable[[], bool]] = {
+        "gate": lambda: desk.ask(directory / desk.FILE, "T0000000001", None) is not None,
+        "sync": lambda: pulse.alive(pulse.feel(directory, "sync")),
+        "display": lambda: urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=1).status == 200,
+    }
+    print("\nPrograms: seconds from process start to the first answer, and memory then")
+    for program, answer in answers.items():
+        seconds, mib = weigh([sys.executable, "-m", "kiosk", program, "--config", str(config)], answer)
+        print(f"  {program:<8} {seconds:6.2f} s   {mib:6.1f} MiB")
+
+
+def weigh(command: list[str], answer: Callable[[], bool]) -> tuple[float, float]:
+    from kiosk.errors import GateNotRunning
+
+    started = time.perf_counter()
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        while True:
+            try:
+                if answer():
+                    break
+            except (GateNotRunning, urllib.error.URLError, OSError):
+                pass
+            if process.poll() is not None:
+                raise SystemExit(f"{command[3]} ended with status {process.returncode}")
+            time.sleep(0.005)
+        seconds = time.perf_counter() - started
+        resident = re.search(r"VmRSS:\s+(\d+)", Path(f"/proc/{process.pid}/status").read_text())
+        return seconds, int(resident[1]) / 1024 if resident else 0.0
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--sizes", default="1000,100000,1000000", help="comma-separated")
+    parser.add_argument("--directory", default=".", help="where to measure: the disk that counts")
+    parser.add_argument("--only-scan", nargs=2, metavar=("DIRECTORY", "SIZE"), help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.only_scan:
+        only_scan(Path(options.only_scan[0]), int(options.only_scan[1]))
+        return
+    for size in map(int, options.sizes.split(",")):
+        with tempfile.TemporaryDirectory(prefix=".bench-", dir=options.directory) as made:
+            directory = Path(made).absolute()
+            fill(directory, size)
+            measure(directory, size)
+            syncs(directory, size)
+    with tempfile.TemporaryDirectory(prefix=".bench-", dir=options.directory) as made:
+        directory = Path(made).absolute()
+        fill(directory, size)
+        programs(directory)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,61 @@
+"""The units start what there is, and keep the promises that are lines in them."""
+
+import configparser
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+SYSTEMD = Path(__file__).parents[1] / "systemd"
+PROGRAMS = ("gate", "sync", "display")
+
+
+def unit(program: str) -> configparser.ConfigParser:
+    parser = configparser.ConfigParser(strict=False, interpolation=None)
+    parser.optionxform = str  # type: ignore[assignment,method-assign]
+    parser.read(SYSTEMD / f"kiosk-{program}.service")
+    return parser
+
+
+def test_every_program_has_a_unit_and_no_unit_is_without_a_program():
+    assert {path.stem for path in SYSTEMD.glob("*.service")} == {f"kiosk-{program}" for program in PROGRAMS}
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_a_unit_starts_its_program_again_and_again(program):
+    found = unit(program)
+    assert found["Service"]["ExecStart"].endswith(f"/kiosk {program}")
+    assert found["Service"]["Restart"] == "always"
+    assert found["Unit"]["StartLimitIntervalSec"] == "0"
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_no_unit_waits_for_the_network_or_the_clock(program):
+    text = (SYSTEMD / f"kiosk-{program}.service").read_text()
+    assert "network-online" not in text
+    assert "time-sync" not in text
+
+
+def test_the_gate_can_open_no_network_socket():
+    assert unit("gate")["Service"]["RestrictAddressFamilies"] == "AF_UNIX"
+
+
+@pytest.mark.parametrize("program", ["sync", "display"])
+def test_the_others_see_no_device(program):
+    assert unit(program)["Service"]["PrivateDevices"] == "yes"
+
+
+@pytest.mark.needs("systemd-analyze")
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_systemd_understands_every_line(program, tmp_path):
+    """Verified with a command that exists, since the kiosk is not installed in /opt here."""
+    copy = tmp_path / f"kiosk-{program}.service"
+    text = (SYSTEMD / copy.name).read_text().replace("/opt/kiosk/bin/kiosk", shutil.which("true") or "")
+    copy.write_text(text.replace("User=kiosk", "User=root"))
+    done = subprocess.run(
+        ["systemd-analyze", "verify", "--recursive-errors=yes", "--man=no", str(copy)],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    complaints = [line for line in done.stderr.splitlines() if copy.name in line]
+    assert complaints == []
