@@ -35,10 +35,11 @@ clean:
 	rm -rf $(VENV) build dist
 
 $(VENV)/bin/python:
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
 	    echo "$(PYTHON) is missing or older than 3.11: apt-get install python3, or: make PYTHON=/path/to/python3.11"; exit 1; }
-	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); \
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
 	    echo "Python's venv module is missing: apt-get install python3-venv"; exit 1; }
+	@$(PYTHON) -m venv $(VENV)
 
 $(STAMP)-demo: pyproject.toml requirements.lock | $(VENV)/bin/python
 	$(PIP) --editable .

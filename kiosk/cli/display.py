@@ -1,0 +1,87 @@
+"""`kiosk display`: eye, feed and web server, put together."""
+
+from __future__ import annotations
+
+import errno
+import queue
+import socket
+from contextlib import ExitStack, closing
+from functools import partial
+
+import click
+
+from kiosk import clock
+from kiosk.cli.options import Setup, log_to_stderr, on_signal, with_setup
+from kiosk.display.eye import LOOK_S, Eye
+from kiosk.display.feed import Feed
+from kiosk.display.serve import Service, listen
+from kiosk.display.site import site
+from kiosk.errors import KioskError, Refused
+
+
+@click.command("display")
+@with_setup
+def command(setup: Setup) -> None:
+    r"""Serve the screen at the door: open the address it prints in a browser, full-screen.
+
+    Each verdict fills the screen for `display.scan_reveal_s` seconds; between them it shows that the gate is ready, who
+    is in, and what wants attention. The page turns grey, "No connection to the gate", as soon as the gate or this
+    program stops, and comes back by itself.
+
+    Runs in the foreground until Ctrl-C or SIGTERM. It only reads, may be started before the gate and sync, and can be
+    stopped at any time. `display.host` and `display.port` say where it listens: this machine only, unless told
+    otherwise. GET /health answers 200 while it runs.
+
+    \b
+    kiosk display --config kiosk.toml
+    chromium --kiosk http://127.0.0.1:8080/
+    """
+    log_to_stderr("display")
+    listener = _listen(setup)
+    click.echo(f"kiosk display: http://{_address(listener)}/", err=True)
+    _run(setup, listener)
+
+
+def _run(setup: Setup, listener: socket.socket) -> None:
+    feed, stop = Feed(clock.boottime_ns), queue.SimpleQueue[None]()
+    service = Service(site(feed, setup.config.display.host), listener)
+    with ExitStack() as stack:
+        stack.enter_context(on_signal(partial(stop.put, None)))
+        eye = stack.enter_context(closing(Eye(setup.config)))
+        stack.enter_context(service)
+        stack.callback(feed.close)
+        while not _told(stop):
+            if not service.alive:
+                raise KioskError("the web server has stopped by itself")
+            if (snapshot := eye.look(clock.now())) is not None:
+                feed.publish(snapshot)
+
+
+def _told(stop: queue.SimpleQueue[None]) -> bool:
+    """Wait for the next look; True when told to stop. A queue, because a signal may come at any instruction."""
+    try:
+        stop.get(timeout=LOOK_S)
+    except queue.Empty:
+        return False
+    return True
+
+
+def _listen(setup: Setup) -> socket.socket:
+    """Raises Refused when somebody else has the port, ConfigError when this machine has no such place."""
+    host, port = setup.config.display.host, setup.config.display.port
+    try:
+        return listen(host, port)
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            raise Refused(
+                f"port {port} of {host} is taken: stop the program that has it (perhaps another kiosk display), "
+                f"or choose another display.port in {setup.path}"
+            ) from None
+        key = "port" if error.errno == errno.EACCES else "host"
+        text = f"cannot listen on port {port} of {host}: {error.strerror}: choose another {key}"
+        raise setup.error("display", key, text) from None
+
+
+def _address(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -1,0 +1,200 @@
+"""The eye: looks at the files of the others, cheaply and often, and says what has changed.
+
+A look costs one number from the journal and one small file; what has to be counted is counted once a second. Belongs
+to one thread.
+"""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+from kiosk import __version__, pulse
+from kiosk.config import Config
+from kiosk.display.snapshot import Shown, Snapshot, describe, refuse, short
+from kiosk.display.stage import Beat, Cue, Stage, beat
+from kiosk.model import Moment
+from kiosk.pulse import DEAD_AFTER_S
+from kiosk.store import journal, ledger, tickets
+from kiosk.store.outlook import Outlook
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+LOOK_S = 0.05
+"""How often to look: a verdict is on its way to the screen this long after its commit at the latest."""
+
+COUNT_NS = 1_000_000_000
+"""How often to count, and to say that all is still as it was."""
+
+GAP_NS = 2_000_000_000
+"""An eye that was away for longer begins anew: what happened meanwhile is too old to be shown."""
+
+SAME_HAND_NS = 1_000_000_000
+"""A code that stays before its scanner is read again and again; that is one presentation, not a second guest."""
+
+
+class Eye:
+    """Keeps what the screen shows; `look` returns a snapshot when there is something to say."""
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        self._data_dir, self._runtime_dir = config.device.data_dir, config.device.runtime_dir
+        self._reveal_ns = int(config.display.scan_reveal_s * 1e9)
+        self._outlook = Outlook(self._data_dir)
+        self._files = self._identity()
+        self._stage: Stage | None = None
+        self._shown: Shown | None = None
+        self._quick: tuple[object, ...] = ()
+        self._figures: dict[str, Any] = {}
+        self._looked_ns = self._counted_ns = self._blind_ns = 0
+        self._problem: str | None = None
+
+    def look(self, now: Moment) -> Snapshot | None:
+        """Return a snapshot when something changed, and each second; none while the journal cannot be read.
+
+        Raises TooNew when a file was written by a newer version.
+        """
+        try:
+            found = self._look(now)
+        except sqlite3.Error as error:  # saying nothing turns the screens grey, which is the truth
+            self._note(str(error))
+            self._begin_anew()
+            return None
+        self._note(None)
+        return found
+
+    def _look(self, now: Moment) -> Snapshot | None:
+        newest = self._outlook.newest()
+        facts = pulse.feel(self._runtime_dir, "gate")
+        self._follow(newest, beat(facts), now)
+        gate = self._gate(facts, now, newest)
+        quick = (gate, self._shown)
+        changed, waited_ns = quick != self._quick, now.boottime_ns - self._counted_ns
+        self._quick = quick
+        if waited_ns >= (2 * COUNT_NS if changed else COUNT_NS):  # a verdict does not wait for the counting
+            self._count(gate["events"], now)
+        elif changed:
+            self._figures["counts"] = self._outlook.counts()
+        else:
+            return None
+        return Snapshot({**self._fixed(now), "gate": gate, **self._figures}, self._shown, now.boottime_ns)
+
+    def _follow(self, newest: int, beat: Beat | None, now: Moment) -> None:
+        away = now.boottime_ns - self._looked_ns > GAP_NS
+        self._looked_ns = now.boottime_ns
+        if self._stage is None or away or (newest and not self._stage.newest):
+            self._stage = Stage(newest, beat)
+            self._show_if_recent(newest, now)
+        elif cue := self._stage.follow(newest, beat):
+            self._show(cue, now)
+        if self._shown is not None and now.boottime_ns - self._shown.since_ns >= self._reveal_ns:
+            self._shown = None
+
+    def _show_if_recent(self, newest: int, now: Moment) -> None:
+        """After a start: a verdict that is still the current one at the door, and nothing older."""
+        scan = self._outlook.scan(newest) if newest else None
+        if scan is not None and scan.moment.boot_id == now.boot_id:
+            self._shown = Shown(describe(scan, now.at, repeated=False), scan.moment.boottime_ns)
+
+    def _show(self, cue: Cue, now: Moment) -> None:
+        if cue.seq is None:
+            self._shown = Shown(refuse(cue.lane, cue.message), now.boottime_ns)
+        elif scan := self._outlook.scan(cue.seq):
+            repeated = cue.repeated and not self._still_there(scan.seq, now)
+            self._shown = Shown(describe(scan, now.at, repeated=repeated), now.boottime_ns)
+
+    def _still_there(self, seq: int, now: Moment) -> bool:
+        shown = self._shown
+        return (
+            shown is not None
+            and shown.facts["seq"] == seq
+            and not shown.facts["repeated"]
+            and now.boottime_ns - shown.since_ns < SAME_HAND_NS
+        )
+
+    def _gate(self, facts: dict[str, Any] | None, now: Moment, newest: int) -> dict[str, Any]:
+        said = facts or {}
+        return {
+            "alive": not self._blind(beat(facts), newest, now) and pulse.alive(facts) and _ears_live(said, now),
+            "scanners": [
+                {key: scanner.get(key) for key in ("name", "kind", "connected")}
+                for scanner in said.get("scanners") or []
+            ],
+            "events": list(said.get("events") or []),
+            "fault": short(said.get("fault")),
+        }
+
+    def _blind(self, beat: Beat | None, newest: int, now: Moment) -> bool:
+        """The gate speaks of rows that cannot be seen from here: its verdicts would not be shown."""
+        if beat is None or beat.seq is None or beat.seq <= newest:
+            self._blind_ns = now.boottime_ns
+        return now.boottime_ns - self._blind_ns > COUNT_NS
+
+    def _count(self, events: list[str], now: Moment) -> None:
+        self._counted_ns = now.boottime_ns
+        if self._identity() != self._files:
+            self._begin_anew()
+        names = _or_none(self._outlook.event_names) or {}
+        sync = pulse.feel(self._runtime_dir, "sync")
+        self._figures = {
+            "counts": self._outlook.counts(),
+            "eventNames": [short(names.get(event, event)) for event in events],
+            "tickets": self._tickets(events, now),
+            "outbox": _or_none(lambda: self._outlook.outbox(now)),
+            "syncAlive": pulse.alive(sync),
+            "online": pulse.alive(sync) and bool(((sync or {}).get("cloud") or {}).get("reachable")),
+        }
+
+    def _tickets(self, events: list[str], now: Moment) -> dict[str, Any] | None:
+        found = _or_none(lambda: self._outlook.tickets(events or self._config.gate.events, now))
+        if found is None:
+            return None
+        return {**found, "old": (found["ageSeconds"] or 0) > self._config.gate.stale_after_s}
+
+    def _fixed(self, now: Moment) -> dict[str, Any]:
+        return {
+            "version": __version__,
+            "deviceId": self._config.device.id,
+            "time": f"{now.at.astimezone():%H:%M}",
+            "revealSeconds": self._config.display.scan_reveal_s,
+        }
+
+    def _identity(self) -> tuple[int, ...]:
+        """Which files these are: one that was removed and made again must not be read on from its old self."""
+        return tuple(_inode(self._data_dir / name) for name in (journal.FILE, tickets.FILE, ledger.FILE))
+
+    def _begin_anew(self) -> None:
+        self._outlook.close()
+        self._outlook, self._files, self._stage = Outlook(self._data_dir), self._identity(), None
+
+    def _note(self, problem: str | None) -> None:
+        if problem is not None and problem != self._problem:
+            log.error("the journal cannot be read, the screens turn grey: %s", problem)
+        self._problem = problem
+
+    def close(self) -> None:
+        self._outlook.close()
+
+
+def _ears_live(facts: dict[str, Any], now: Moment) -> bool:
+    return now.boottime_ns - int(facts.get("ears_ns") or 0) < DEAD_AFTER_S * 1e9
+
+
+def _or_none(ask: Callable[[], T]) -> T | None:
+    """What cannot be counted is unknown; the verdicts go on."""
+    try:
+        return ask()
+    except sqlite3.Error:
+        return None
+
+
+def _inode(path: Path) -> int:
+    try:
+        return path.stat().st_ino
+    except OSError:
+        return 0

@@ -1,0 +1,78 @@
+// @ts-check
+// The page trusts nobody to tell it that something has ended: a verdict ends by its own timer, and when nothing is heard
+// for three seconds it turns grey. It comes back by itself when something is heard again.
+
+import { write } from "./snapshot.js";
+import { paintReady } from "./ready.js";
+import { drawCurtains, faceOf, paintVerdict } from "./verdict.js";
+
+/** @typedef {import("./snapshot.js").Snapshot} Snapshot */
+
+const SILENT_MS = 3000;
+const TICK_MS = 100;
+
+/** @type {Snapshot | null} */
+let latest = null;
+let heardAt = -Infinity;
+let calledAt = -Infinity;
+/** @type {EventSource | null} */
+let source = null;
+/** @type {number | null} */
+let showing = null;
+let endsAt = -Infinity;
+let verdictFace = "declined";
+
+function call() {
+  source?.close();
+  calledAt = performance.now();
+  source = new EventSource("/events");
+  source.onmessage = (event) => hear(JSON.parse(event.data));
+}
+
+/** @param {Snapshot} snapshot */
+function hear(snapshot) {
+  if (latest && latest.version !== snapshot.version) location.reload();
+  latest = snapshot;
+  heardAt = performance.now();
+  stage(snapshot);
+  paint();
+  paintReady(snapshot);
+}
+
+/** @param {Snapshot} snapshot */
+function stage(snapshot) {
+  const { shown, revealSeconds } = snapshot;
+  if (!shown) {
+    endsAt = -Infinity;
+  } else if (shown.showing !== showing) {
+    const left = revealSeconds * 1000 - shown.ageMs;
+    endsAt = performance.now() + left;
+    verdictFace = faceOf(shown);
+    paintVerdict(shown, snapshot);
+    drawCurtains(Math.max(0, left), revealSeconds * 1000);
+  }
+  showing = shown?.showing ?? null;
+}
+
+function face() {
+  const now = performance.now();
+  if (!latest || !latest.gate.alive || now - heardAt > SILENT_MS) return "lost";
+  return now < endsAt ? verdictFace : "ready";
+}
+
+function paint() {
+  const next = face();
+  if (document.body.dataset.face === next) return;
+  document.body.dataset.face = next;
+  if (next === "lost") write("said", "No connection to the gate. Please see staff.");
+  if (next === "ready") write("said", "");
+}
+
+function tick() {
+  const now = performance.now();
+  if (now - heardAt > SILENT_MS && now - calledAt > SILENT_MS) call();
+  paint();
+}
+
+call();
+setInterval(tick, TICK_MS);

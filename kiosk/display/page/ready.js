@@ -1,0 +1,125 @@
+// @ts-check
+// What the door shows between two guests: whether it is ready, what wants attention, and some numbers.
+
+import { doors, element, sign, write } from "./snapshot.js";
+
+/** @typedef {import("./snapshot.js").Snapshot} Snapshot */
+/** @typedef {{word: string, hint: string, shape: string, bad?: boolean}} Prompt */
+/** @typedef {{text: string, bad: boolean}} Banner */
+/** @typedef {{label: string, value: string, more?: string, bad?: boolean}} Tile */
+
+/** @param {Snapshot} snapshot */
+export function paintReady(snapshot) {
+  const { word, hint, shape, bad } = prompt(snapshot);
+  element("ready").dataset.mood = bad ? "bad" : "good";
+  write("word", word);
+  write("hint", hint);
+  sign("call-sign", shape);
+  write("device", snapshot.deviceId);
+  write("names", snapshot.eventNames.join(" · "));
+  write("clock", snapshot.time);
+  paintList("banners", banners(snapshot), banner);
+  paintList("tiles", tiles(snapshot), tile);
+}
+
+/**
+ * Paint a list again only when it has changed, so that a screen reader says news and nothing else.
+ * @template T
+ * @param {string} id @param {T[]} items @param {(item: T) => HTMLElement} build
+ */
+function paintList(id, items, build) {
+  const place = element(id);
+  const print = JSON.stringify(items);
+  if (place.dataset.print === print) return;
+  place.dataset.print = print;
+  place.replaceChildren(...items.map(build));
+}
+
+/** @param {string} tag @param {string} text */
+function made(tag, text) {
+  const element = document.createElement(tag);
+  element.textContent = text;
+  return element;
+}
+
+/** @param {Banner} banner */
+function banner({ text, bad }) {
+  const item = made("li", text);
+  item.classList.toggle("bad", bad);
+  return item;
+}
+
+/** @param {Tile} tile */
+function tile({ label, value, more, bad }) {
+  const item = document.createElement("div");
+  item.append(made("dt", label), made("dd", value));
+  if (more) item.append(made("dd", more));
+  item.classList.toggle("bad", bad ?? false);
+  return item;
+}
+
+/** @param {Snapshot} snapshot @returns {Prompt} */
+function prompt({ gate }) {
+  if (gate.fault) return { word: "See staff", hint: "Scans cannot be recorded", shape: "cross", bad: true };
+  if (gate.events.length === 0) return { word: "Closed", hint: "Please see staff", shape: "cross", bad: true };
+  const hands = doors(gate);
+  if (hands.length > 0 && !hands.some((scanner) => scanner.connected || scanner.kind === "replay")) {
+    return { word: "No scanner", hint: "Please see staff", shape: "cut", bad: true };
+  }
+  return { word: "Ready", hint: "Hold your ticket to the scanner", shape: "code" };
+}
+
+/** @param {Snapshot} snapshot @returns {Banner[]} */
+function banners({ gate, tickets, outbox, syncAlive, online }) {
+  const missing = gate.scanners.filter((scanner) => !scanner.connected && scanner.kind !== "replay");
+  const open = gate.events.length > 0;
+  const bad = [
+    gate.fault && `Fault: ${gate.fault}`,
+    !open && "The gate is closed: no event is selected",
+    ...missing.map((scanner) => `Scanner “${scanner.name}” is missing`),
+    outbox?.refused && `${number(outbox.refused)} scans were refused by the cloud`,
+    !tickets && "The ticket list cannot be read",
+  ];
+  const worth = [
+    open && tickets && !tickets.complete && "The ticket list is incomplete",
+    tickets?.complete && tickets.old && `The ticket list is ${age(tickets.ageSeconds)} old`,
+    !syncAlive && "Deliveries have stopped: scans are kept here",
+    syncAlive && !online && "Off-line: scans are kept here and delivered later",
+  ];
+  return [...said(bad, true), ...said(worth, false)];
+}
+
+/** @param {unknown[]} texts @param {boolean} bad @returns {Banner[]} */
+function said(texts, bad) {
+  return texts.filter(Boolean).map((text) => ({ text: String(text), bad }));
+}
+
+/** @param {Snapshot} snapshot @returns {Tile[]} */
+function tiles({ counts, outbox, tickets, online }) {
+  const waiting = outbox && outbox.pending + outbox.inflight + outbox.unknown;
+  const refused = outbox?.refused ? [{ label: "Refused", value: number(outbox.refused), bad: true }] : [];
+  const state = !tickets?.complete ? "incomplete" : `${age(tickets.ageSeconds)} old`;
+  return [
+    { label: "Inside", value: number(counts.inside) },
+    { label: "In", value: number(counts.checkin) },
+    { label: "Out", value: number(counts.checkout) },
+    { label: "Declined", value: number(counts.declined) },
+    { label: "Tickets", value: number(tickets?.total), more: state, bad: !tickets?.complete || tickets.old },
+    { label: "Cloud", value: online ? "On-line" : "Off-line", bad: !online },
+    { label: "To deliver", value: number(waiting) },
+    ...refused,
+  ];
+}
+
+/** @param {number | null | undefined} value */
+function number(value) {
+  return value === null || value === undefined ? "?" : value.toLocaleString("en");
+}
+
+/** @param {number | null} seconds */
+function age(seconds) {
+  if (seconds === null) return "?";
+  if (seconds < 90) return `${seconds} s`;
+  if (seconds < 5400) return `${Math.round(seconds / 60)} min`;
+  return seconds < 172800 ? `${Math.round(seconds / 3600)} h` : `${Math.round(seconds / 86400)} days`;
+}

@@ -1,0 +1,37 @@
+// @ts-check
+// The shape of what is heard, and how it is put on the page: texts become text nodes and nothing else.
+
+/**
+ * @typedef {{name: string, kind: string, connected: boolean}} Scanner
+ * @typedef {{alive: boolean, scanners: Scanner[], events: string[], fault: string | null}} Gate
+ * @typedef {{showing: number, ageMs: number, seq: number | null, lane: string, headline: string, result: string,
+ *   reason: string | null, message: string, ticketName: string | null, name: string | null, area: string | null,
+ *   row: string | null, seat: string | null, type: string | null, codeEnd: string | null, repeated: boolean}} Shown
+ * @typedef {{total: number, complete: boolean, ageSeconds: number | null, old: boolean}} Tickets
+ * @typedef {{pending: number, inflight: number, unknown: number, refused: number}} Outbox
+ * @typedef {{checkin: number, checkout: number, declined: number, inside: number}} Counts
+ * @typedef {{version: string, deviceId: string, time: string, revealSeconds: number, gate: Gate, shown: Shown | null,
+ *   online: boolean, syncAlive: boolean, outbox: Outbox | null, tickets: Tickets | null, counts: Counts,
+ *   eventNames: string[]}} Snapshot
+ */
+
+/** @param {string} id */
+export function element(id) {
+  return /** @type {HTMLElement} */ (document.getElementById(id));
+}
+
+/** @param {string} id @param {string | null} text */
+export function write(id, text) {
+  const place = element(id);
+  if (place.textContent !== (text ?? "")) place.textContent = text ?? "";
+}
+
+/** @param {string} id @param {string} shape */
+export function sign(id, shape) {
+  element(id).setAttribute("href", `#${shape}`);
+}
+
+/** The ways in that guests stand at: manual entry is not one of them. @param {Gate} gate */
+export function doors(gate) {
+  return gate.scanners.filter((scanner) => scanner.kind !== "socket");
+}

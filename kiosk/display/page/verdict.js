@@ -1,0 +1,59 @@
+// @ts-check
+// A verdict over the whole screen. Nothing but an approval that is as it should be is green.
+
+import { doors, element, sign, write } from "./snapshot.js";
+
+/** @typedef {import("./snapshot.js").Snapshot} Snapshot */
+/** @typedef {import("./snapshot.js").Shown} Shown */
+
+const SIGNS = /** @type {Record<string, string>} */ ({ OK: "check", OUT: "out", STOP: "cross" });
+const LONG = 60;
+
+/** @type {Animation[]} */
+let curtains = [];
+
+/** @param {Shown} shown */
+export function faceOf(shown) {
+  if (shown.result !== "approved") return "declined";
+  return shown.repeated || shown.reason === "not_inside" ? "again" : "approved";
+}
+
+/** @param {Shown} shown @param {Snapshot} snapshot */
+export function paintVerdict(shown, snapshot) {
+  sign("verdict-sign", shown.reason === "not_inside" ? "look" : SIGNS[shown.headline] ?? "cross");
+  write("headline", shown.headline);
+  write("message", shown.message);
+  element("message").classList.toggle("long", shown.message.length > LONG);
+  write("again", shown.repeated ? "Same code again" : "");
+  write("ticket", shown.ticketName);
+  write("seat", seat(shown));
+  write("holder", shown.name);
+  write("note", note(shown, snapshot));
+  document.body.dataset.seq = String(shown.seq ?? "");
+  document.body.dataset.showing = String(shown.showing);
+  const again = shown.repeated ? "same code again" : "";
+  write("said", [shown.headline, again, shown.message, shown.ticketName].filter(Boolean).join(". "));
+}
+
+/**
+ * Let the browser's compositor take the verdict away in time, should the page's own timer be stuck by then.
+ * @param {number} left @param {number} whole
+ */
+export function drawCurtains(left, whole) {
+  for (const curtain of curtains) curtain.cancel();
+  const options = /** @type {KeyframeAnimationOptions} */ ({ duration: left, fill: "forwards" });
+  curtains = [
+    element("verdict").animate([{ opacity: 1 }, { opacity: 1, offset: 0.999 }, { opacity: 0 }], options),
+    element("left").animate([{ transform: `scaleX(${left / whole})` }, { transform: "scaleX(0)" }], options),
+  ];
+}
+
+/** @param {Shown} shown */
+function seat({ area, row, seat }) {
+  return [area, row && `Row ${row}`, seat && `Seat ${seat}`].filter(Boolean).join(" · ");
+}
+
+/** @param {Shown} shown @param {Snapshot} snapshot */
+function note({ lane, codeEnd }, { gate }) {
+  return [doors(gate).length > 1 && lane, codeEnd && `… ${codeEnd}`].filter(Boolean).join(" · ");
+}

@@ -1,0 +1,87 @@
+"""What a screen is told: everything it needs in one message, so that any message may be lost."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from kiosk import words
+from kiosk.model import Result, Scan
+
+MAX_TEXT = 160
+"""How much of a text goes to the screen: what is longer could not be read from where a guest stands."""
+
+_ORDER = dict.fromkeys((*range(0x202A, 0x202F), *range(0x2066, 0x206A)))
+"""The embeddings, overrides and isolates of Unicode's annex 9; names in any script are right without them."""
+
+FRESH_NS = 2_000_000_000
+"""How old a snapshot may be when it is sent; without this limit a stuck eye would look alive to each new client."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What is on the screen, since when (boot time)."""
+
+    facts: Mapping[str, Any]
+    since_ns: int
+
+    def at(self, now_ns: int) -> dict[str, Any]:
+        """Return it as it is sent. `showing` names it: a row that is shown again gets another one."""
+        showing, age = self.since_ns // 1_000_000, (now_ns - self.since_ns) // 1_000_000
+        return {"showing": showing, **self.facts, "ageMs": age}
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """Everything that a screen shows, as of one look."""
+
+    facts: Mapping[str, Any]
+    shown: Shown | None
+    made_ns: int
+
+    def fresh(self, now_ns: int) -> bool:
+        return now_ns - self.made_ns < FRESH_NS
+
+    def event(self, now_ns: int) -> bytes:
+        """Return it as a server-sent event; ages are those of this moment."""
+        shown = self.shown.at(now_ns) if self.shown is not None else None
+        return b"data: %s\n\n" % json.dumps({**self.facts, "shown": shown}).encode("ascii")
+
+
+def describe(scan: Scan, now: datetime, *, repeated: bool) -> dict[str, Any]:
+    """Say what a screen may tell of a scan: of its code only the end."""
+    verdict, ticket = scan.verdict, scan.verdict.ticket
+    return {
+        "seq": scan.seq,
+        "lane": short(scan.lane),
+        "headline": words.headline(verdict),
+        "result": verdict.result,
+        "reason": verdict.reason,
+        "message": short(words.sentence(verdict, now)),
+        "ticketName": short(ticket.ticket_name) if ticket is not None else None,
+        "name": short(ticket.name) if ticket is not None else None,
+        "area": short(ticket.area) if ticket is not None else None,
+        "row": short(ticket.row) if ticket is not None else None,
+        "seat": short(ticket.seat) if ticket is not None else None,
+        "type": verdict.direction,
+        "codeEnd": scan.barcode[-4:],
+        "repeated": repeated,
+    }
+
+
+def refuse(lane: str, message: str) -> dict[str, Any]:
+    """Say an answer that could not be recorded. It has no reason, and is never green."""
+    nothing = dict.fromkeys(("seq", "reason", "ticketName", "name", "area", "row", "seat", "type", "codeEnd"))
+    told = {"lane": short(lane), "headline": "STOP", "result": Result.DECLINED, "message": short(message)}
+    return {**nothing, **told, "repeated": False}
+
+
+def short(text: str | None) -> str | None:
+    """Cut a text to what fits a screen, without the signs that could turn the order of its letters around."""
+    if text is None:
+        return None
+    found = text[: 2 * MAX_TEXT].translate(_ORDER)
+    return found if len(found) <= MAX_TEXT else found[: MAX_TEXT - 1] + "…"

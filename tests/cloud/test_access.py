@@ -1,0 +1,116 @@
+"""The access-control API: settings, events, pages of tickets, against the sandbox cloud."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from urllib.parse import parse_qs
+
+import pytest
+
+from kiosk.cloud import access
+from kiosk.cloud.access import Access
+from kiosk.cloud.line import Line
+from kiosk.errors import NoAnswer, Unauthorized
+
+EVENT_ID = "62a1c0ffee0000000000e001"
+ME, EVENTS, TICKETS = "GET /api/accessusers/me", "GET /api/accessusers/events", "GET /api/accessusers/tickets/v2/"
+
+
+@pytest.fixture
+def api(cloud) -> Iterator[Access]:
+    line = Line(f"{cloud.url}/api", lambda: {"token": "token"})
+    yield Access(line)
+    line.close()
+
+
+def test_the_settings_come_as_the_cloud_said_them(api, cloud):
+    body = api.settings().body
+    assert body["deviceSettings"]["scanConfig"]["events"][0]["eventId"] == EVENT_ID
+    assert body["deviceSettings"]["colorSettings"]["declined"] == "red"  # what we do not use is kept all the same
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        [], None, "settings", 7,
+        {"_id": "me", "deviceSettings": []}, {"_id": "me", "deviceSettings": {"scanConfig": {"events": [{}]}}},
+        {"_id": "me", "deviceSettings": {"scanConfig": {"events": None}}},
+        {"_id": "me", "accessControlSettings": {"includeDetailsRequiredTickets": "perhaps"}},
+    ],
+)  # fmt: skip
+def test_settings_that_cannot_be_read_are_no_answer(api, cloud, answer):
+    cloud.arm("answer_other", 1, route=ME, answer=answer)
+    with pytest.raises(NoAnswer, match="settings"):
+        api.settings()
+
+
+@pytest.mark.parametrize("answer", [{}, {"ok": True}, {"status": "login required"}, {"docs": [], "total": 0}])
+def test_an_object_that_is_nobodys_settings_is_no_answer(api, cloud, answer):
+    """Taken for settings it would select no event, and close the gate."""
+    cloud.arm("answer_other", 1, route=ME, answer=answer)
+    with pytest.raises(NoAnswer):
+        api.settings()
+
+
+def test_settings_with_fields_that_no_version_knows_are_settings(api, cloud):
+    cloud.arm("unknown_fields", 1, route=ME)
+    assert api.settings().body["futureField"]
+
+
+def test_the_names_of_the_events_come_by_their_ids(api, cloud):
+    cloud.add_event("e2", "Gala")
+    cloud.arm("unknown_fields", 1, route=EVENTS)
+    assert api.events() == {EVENT_ID: "Summer Night", "e2": "Gala"}
+
+
+@pytest.mark.parametrize("answer", [{}, None, {"docs": []}, [{"name": "without an id"}], ["fest"]])
+def test_what_is_no_list_of_events_is_no_answer(api, cloud, answer):
+    cloud.arm("answer_other", 1, route=EVENTS, answer=answer)
+    with pytest.raises(NoAnswer, match="events"):
+        api.events()
+
+
+def test_a_page_of_tickets_comes_with_its_rows_the_total_and_the_clouds_own_time(api, cloud):
+    cloud.clock_offset_s = -400 * 86_400.0
+    page = api.tickets(EVENT_ID, skip=50, since=None, until=None)
+    assert (len(page.rows), page.total) == (10, 60)
+    assert page.date is not None
+    assert abs(datetime.now(UTC) - timedelta(days=400) - page.date) < timedelta(seconds=5)
+    assert parse_qs(cloud.requests()[-1]["query"]) == {"top": ["1000"], "skip": ["50"]}
+
+
+def test_as_many_tickets_as_the_api_allows_are_asked_for_at_once():
+    assert access.PAGE == 1000
+
+
+def test_a_window_is_sent_with_both_its_ends(api, cloud):
+    since, until = "2020-01-01T00:00:00.000Z", "2020-02-01T00:00:00.000Z"
+    assert api.tickets(EVENT_ID, skip=0, since=since, until=until).total == 0
+    query = parse_qs(cloud.requests()[-1]["query"])
+    assert (query["from"], query["until"]) == ([since], [until])
+
+
+@pytest.mark.parametrize("event_id", ["a/b", "../me", "x?y=1", "ä#1", "100%"])
+def test_an_events_id_never_becomes_another_address(api, cloud, event_id):
+    cloud.add_tickets([{"_id": "t", "barcode": "CODE00001", "eventId": event_id}])
+    assert [row["_id"] for row in api.tickets(event_id, skip=0, since=None, until=None).rows] == ["t"]
+
+
+@pytest.mark.parametrize("answer", [[], {}, {"docs": 5, "total": 5}, {"docs": [], "total": "many"}, {"total": 5}, None])
+def test_what_is_no_page_of_tickets_is_no_answer(api, cloud, answer):
+    cloud.arm("answer_other", 1, route=TICKETS, answer=answer)
+    with pytest.raises(NoAnswer, match="page"):
+        api.tickets(EVENT_ID, skip=0, since=None, until=None)
+
+
+def test_rows_that_nobody_can_read_come_along_for_whoever_counts_them(api, cloud):
+    cloud.arm("bad_row", 1, row={"_id": None})
+    assert api.tickets(EVENT_ID, skip=0, since=None, until=None).rows[0] == {"_id": None}
+
+
+def test_a_refused_token_is_said(cloud):
+    line = Line(f"{cloud.url}/api", lambda: {"token": ""})
+    with pytest.raises(Unauthorized):
+        Access(line).settings()
+    line.close()

@@ -1,0 +1,229 @@
+"""What the eye makes of the files. Time is an argument, so nothing here waits."""
+
+import shutil
+import sqlite3
+from dataclasses import replace
+
+import pytest
+
+from kiosk import clock
+from kiosk.display.eye import Eye
+from kiosk.errors import TooNew
+from kiosk.model import Delivery, Direction, Reason
+from kiosk.store.journal import Journal
+from kiosk.store.ledger import Ledger
+
+
+@pytest.fixture
+def eye(door):
+    made = Eye(door.config)
+    yield made
+    made.close()
+
+
+def later(seconds):
+    now = clock.now()
+    return replace(now, boottime_ns=now.boottime_ns + int(seconds * 1e9))
+
+
+def facts(snapshot):
+    return {**snapshot.facts, "shown": snapshot.shown.facts if snapshot.shown is not None else None}
+
+
+def test_it_says_at_once_how_everything_is(door, eye):
+    door.list_tickets(3)
+    found = facts(eye.look(clock.now()))
+    assert (found["deviceId"], found["eventNames"], found["revealSeconds"]) == ("gate-north-1", ["Summer Night"], 3.0)
+    assert found["gate"] == {
+        "alive": True,
+        "scanners": [{"name": "left", "kind": "serial", "connected": True}],
+        "events": ["e1"],
+        "fault": None,
+    }
+    assert found["tickets"] == {"total": 3, "complete": True, "ageSeconds": 0, "old": False}
+    assert (found["online"], found["syncAlive"], found["shown"]) == (True, True, None)
+
+
+def test_it_says_nothing_while_nothing_changes_and_all_of_it_each_second(eye):
+    now = clock.now()
+    assert eye.look(now) is not None
+    assert eye.look(replace(now, boottime_ns=now.boottime_ns + 900_000_000)) is None
+    assert eye.look(replace(now, boottime_ns=now.boottime_ns + 1_000_000_000)) is not None
+
+
+def test_a_scan_is_said_at_once_with_the_counts_of_now(door, eye):
+    eye.look(clock.now())
+    door.scan()
+    found = facts(eye.look(clock.now()))
+    assert (found["shown"]["seq"], found["shown"]["message"], found["shown"]["repeated"]) == (1, "Welcome", False)
+    assert found["counts"] == {"checkin": 1, "checkout": 0, "declined": 0, "inside": 1}
+
+
+def test_a_verdict_is_taken_back_when_its_time_is_over(door, eye):
+    eye.look(clock.now())
+    door.scan()
+    eye.look(clock.now())
+    assert facts(eye.look(later(3.1)))["shown"] is None
+
+
+def test_after_a_start_the_verdict_of_this_moment_is_shown_with_its_age(door):
+    scan = door.scan()
+    now = replace(scan.moment, boottime_ns=scan.moment.boottime_ns + 2_000_000_000)
+    shown = Eye(door.config).look(now).shown
+    assert (shown.facts["seq"], shown.at(now.boottime_ns)["ageMs"]) == (1, 2000)
+
+
+def test_after_a_start_an_old_verdict_is_not_shown(door):
+    door.scan()
+    assert Eye(door.config).look(later(4)).shown is None
+
+
+def test_after_a_start_a_verdict_of_another_boot_is_not_shown(door):
+    scan = door.scan()
+    assert Eye(door.config).look(replace(scan.moment, boot_id="another")).shown is None
+
+
+def test_an_eye_that_was_away_does_not_show_what_it_missed(door, eye):
+    eye.look(clock.now())
+    door.scan()
+    assert eye.look(later(10)).shown is None
+
+
+def test_a_verdict_that_waited_long_for_its_decision_is_shown_all_the_same(door, eye):
+    door.scan()
+    eye.look(later(3.9))
+    door.scan()
+    assert eye.look(later(4.0)).shown.facts["seq"] == 2
+
+
+def test_a_code_that_stays_before_the_scanner_keeps_its_verdict(door, eye):
+    eye.look(clock.now())
+    scan = door.scan()
+    first = eye.look(clock.now()).shown
+    door.repeat(scan)
+    again = eye.look(later(0.5)).shown
+    assert (again.facts["repeated"], again.since_ns > first.since_ns) == (False, True)
+
+
+def test_a_repeat_a_while_later_is_called_a_repeat(door, eye):
+    eye.look(clock.now())
+    scan = door.scan()
+    eye.look(clock.now())
+    door.repeat(scan)
+    assert eye.look(later(1.2)).shown.facts["repeated"] is True
+
+
+def test_what_could_not_be_recorded_is_shown_as_its_message(door, eye):
+    eye.look(clock.now())
+    door.refuse("This scan cannot be recorded: see staff")
+    shown = eye.look(clock.now()).shown.facts
+    assert (shown["headline"], shown["seq"]) == ("STOP", None)
+
+
+def test_a_gate_that_stopped_beating_is_not_alive(door, eye):
+    assert facts(eye.look(clock.now()))["gate"]["alive"]
+    door.fall_silent()
+    (door.runtime_dir / "gate.json").unlink()
+    assert not facts(eye.look(clock.now()))["gate"]["alive"]
+
+
+def test_a_gate_that_is_deaf_is_not_alive(door, eye):
+    eye.look(clock.now())
+    door.ears_stuck_ns = clock.boottime_ns() - 4_000_000_000
+    door.beat()
+    assert not facts(eye.look(clock.now()))["gate"]["alive"]
+
+
+def test_a_gate_whose_rows_cannot_be_seen_is_not_shown_as_ready(door, eye):
+    eye.look(clock.now())
+    door.shown = {"turn": 5, "lane": "left", "seq": 99, "message": ""}
+    door.beat()
+    eye.look(clock.now())
+    assert not facts(eye.look(later(1.1)))["gate"]["alive"]
+
+
+def test_deliveries_are_counted_from_journal_and_ledger(door, eye):
+    for _ in range(3):
+        door.scan()
+    ledger = Ledger(door.data_dir)
+    ledger.take_in([door.scan()])
+    ledger.mark([4], Delivery.REFUSED, "no")
+    ledger.close()
+    assert facts(eye.look(clock.now()))["outbox"]["refused"] == 1
+
+
+def test_checkouts_and_declined_scans_are_counted(door, eye):
+    door.scan()
+    door.scan(direction=Direction.CHECKOUT)
+    door.scan(Reason.UNKNOWN, ticket=None)
+    assert facts(eye.look(clock.now()))["counts"] == {"checkin": 1, "checkout": 1, "declined": 1, "inside": 0}
+
+
+def test_an_incomplete_list_and_an_old_one_are_told_apart(door, eye):
+    door.list_tickets(2, complete=False)
+    assert facts(eye.look(clock.now()))["tickets"] == {"total": 2, "complete": False, "ageSeconds": None, "old": False}
+    door.list_tickets(2)
+    assert facts(eye.look(later(90_000)))["tickets"]["old"] is True
+
+
+def test_a_list_that_was_deleted_and_made_again_is_the_one_that_counts(door, eye):
+    door.list_tickets(3)
+    eye.look(clock.now())
+    for file in door.data_dir.glob("tickets.db*"):
+        file.unlink()
+    door.list_tickets(5)
+    eye.look(later(1.1))
+    assert facts(eye.look(later(2.2)))["tickets"]["total"] == 5
+
+
+def test_an_unreachable_cloud_and_a_stopped_sync_are_off_line(door, eye):
+    door.reachable = False
+    door.beat()
+    found = facts(eye.look(clock.now()))
+    assert (found["online"], found["syncAlive"]) == (False, True)
+
+
+def test_without_any_file_there_is_no_gate_and_nothing_is_made(door, tmp_path):
+    config = door.config
+    empty = config.device.model_copy(update={"data_dir": tmp_path / "none", "runtime_dir": tmp_path / "no"})
+    found = facts(Eye(config.model_copy(update={"device": empty})).look(clock.now()))
+    assert (found["gate"]["alive"], found["tickets"]["total"], found["counts"]["checkin"]) == (False, 0, 0)
+    assert not (tmp_path / "none").exists()
+    assert not (tmp_path / "no").exists()
+
+
+def test_a_journal_that_appears_later_is_noticed(door, tmp_path):
+    config = door.config
+    fresh = config.device.model_copy(update={"data_dir": tmp_path / "fresh"})
+    eye = Eye(config.model_copy(update={"device": fresh}))
+    eye.look(clock.now())
+    (tmp_path / "fresh").mkdir()
+    door.journal.close()
+    door.journal = Journal(tmp_path / "fresh", "gate-north-1")
+    door.scan()
+    assert eye.look(clock.now()).shown.facts["seq"] == 1
+
+
+def test_while_the_journal_cannot_be_read_it_says_nothing_and_recovers(door, eye, tmp_path):
+    door.scan()
+    assert eye.look(clock.now()) is not None
+    door.journal.close()
+    shutil.move(door.data_dir / "journal.db", tmp_path / "kept.db")
+    for file in door.data_dir.glob("journal.db-*"):
+        file.unlink()
+    spoilt = sqlite3.connect(door.data_dir / "journal.db")
+    spoilt.execute("PRAGMA user_version = 1")
+    spoilt.close()
+    eye.look(later(1.1))
+    assert eye.look(later(1.2)) is None
+    shutil.move(tmp_path / "kept.db", door.data_dir / "journal.db")
+    door.journal = Journal(door.data_dir, "gate-north-1")
+    assert eye.look(later(2.2)) is not None
+
+
+def test_a_journal_of_a_newer_version_is_not_guessed_at(door, eye):
+    newer = sqlite3.connect(door.data_dir / "journal.db")
+    newer.execute("PRAGMA user_version = 99")
+    newer.close()
+    with pytest.raises(TooNew):
+        eye.look(clock.now())

@@ -1,0 +1,235 @@
+"""The page in a real browser: what a person at the door sees."""
+
+import signal
+from itertools import pairwise
+from urllib.parse import urlsplit
+
+import pytest
+
+from kiosk.model import Direction, Reason, Ticket
+
+pytestmark = pytest.mark.needs("chromium")
+
+SIZES = [(1024, 600), (1920, 1080), (600, 1024)]
+HOSTILE = '<img src=x onerror="document.body.dataset.hacked=1"><script>alert(1)</script>\u202e\u2066' + "W" * 10_000
+
+
+def test_a_ready_door_says_who_it_is_and_how_it_does(door, screen):
+    door.list_tickets(3)
+    screen.wait_for_text("names", "Summer Night")
+    assert screen.text("word") == "Ready"
+    assert screen.text("device") == "gate-north-1"
+    screen.wait_for_text("tiles", "On-line")
+    assert screen.errors == []
+
+
+def test_an_approval_fills_the_screen_and_goes_by_itself(door, screen):
+    door.scan()
+    screen.wait_for("approved")
+    seen = screen.seen()
+    assert all(word in seen for word in ("OK", "Welcome", "Weekend", "Zoë Müller", "1234")), seen
+    screen.wait_for("ready", timeout_s=4)
+    screen.wait_for_text("tiles", "Inside1")
+
+
+def test_a_verdict_ends_by_the_pages_own_timer(door, display, screen):
+    door.scan()
+    screen.wait_for("approved")
+    display.end(signal.SIGKILL)
+    screen.page.wait_for_function("!['approved', 'again'].includes(document.body.dataset.face)", timeout=4000)
+
+
+def test_a_verdict_goes_even_when_the_script_is_stuck(door, screen):
+    door.scan()
+    screen.wait_for("approved")
+    fading = "document.getElementById('verdict').getAnimations()[0]"
+    assert screen.page.evaluate(f"{fading}.effect.getTiming().duration") <= 3000
+    assert screen.page.evaluate(f"{fading}.effect.getKeyframes().at(-1).opacity") == "0"
+
+
+@pytest.mark.parametrize(
+    ("reason", "direction", "face", "word", "sign"),
+    [
+        (Reason.OK, Direction.CHECKIN, "approved", "OK", "#check"),
+        (Reason.OK, Direction.CHECKOUT, "approved", "OUT", "#out"),
+        (Reason.NOT_INSIDE, Direction.CHECKOUT, "again", "OUT", "#look"),
+        (Reason.INVALID, Direction.CHECKIN, "declined", "STOP", "#cross"),
+    ],
+)
+def test_every_verdict_differs_in_colour_word_sign_and_frame(door, screen, reason, direction, face, word, sign):
+    door.scan(reason, direction=direction)
+    screen.wait_for(face)
+    assert screen.text("headline") == word
+    assert screen.page.locator("#verdict-sign").get_attribute("href") == sign
+
+
+def test_a_repeat_is_shown_again_as_a_repeat(door, screen):
+    scan = door.scan()
+    screen.wait_for("approved")
+    screen.wait_for("ready")
+    door.repeat(scan)
+    screen.wait_for("again")
+    assert "Same code again" in screen.seen()
+
+
+def test_what_could_not_be_recorded_is_red(door, screen):
+    door.refuse("This scan cannot be recorded: see staff")
+    screen.wait_for("declined")
+    assert "This scan cannot be recorded: see staff" in screen.seen()
+
+
+def test_the_page_turns_grey_when_the_gate_stops_beating_and_comes_back(door, screen):
+    door.fall_silent()
+    screen.wait_for("lost", timeout_s=6)
+    assert "No connection to the gate" in screen.seen()
+    door.speak_again()
+    screen.wait_for("ready")
+
+
+def test_a_green_verdict_does_not_outlive_the_gate(door, display, screen):
+    door.scan()
+    screen.wait_for("approved")
+    door.fall_silent()
+    (door.runtime_dir / "gate.json").unlink()
+    screen.wait_for("lost", timeout_s=2)
+
+
+def test_the_page_turns_grey_when_the_display_is_killed_and_comes_back_without_a_reload(display, screen):
+    screen.page.evaluate("document.body.dataset.mark = 'same page'")
+    display.end(signal.SIGKILL)
+    screen.wait_for("lost", timeout_s=6)
+    assert "No connection to the gate" in screen.seen()
+    display.start()
+    screen.wait_for("ready")
+    assert screen.page.evaluate("document.body.dataset.mark") == "same page"
+
+
+def test_a_display_that_hangs_is_as_good_as_dead(display, screen):
+    display.process.send_signal(signal.SIGSTOP)
+    screen.wait_for("lost", timeout_s=6)
+    display.process.send_signal(signal.SIGCONT)
+    screen.wait_for("ready")
+
+
+def test_a_stream_of_rubbish_is_no_sign_of_life(browser, display):
+    page = browser.new_page()
+    page.route("**/events", lambda route: route.fulfill(status=503))
+    page.goto(f"{display.url}/")
+    assert page.evaluate("document.body.dataset.face") == "lost"
+    page.unroute("**/events")
+    page.wait_for_selector("body[data-face=ready]", timeout=15_000)
+    page.close()
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_a_hostile_name_is_text_and_breaks_nothing(door, screen, size):
+    screen.page.set_viewport_size({"width": size[0], "height": size[1]})
+    ticket = Ticket("t2", "ABCD1234", "e1", "tt1", ticket_name=HOSTILE, name="\u202e" + "Z\u0351\u0352\u0353" * 3000)
+    door.scan(Reason.WRONG_EVENT, ticket, event=HOSTILE)
+    screen.wait_for("declined")
+    assert "<img src=x" in screen.text("ticket")
+    assert screen.page.locator("#verdict img, #verdict script, [data-hacked]").count() == 0
+    assert outside(screen, "headline", "message", "ticket", "holder", "note") == []
+    assert screen.errors == []
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_everything_fits_whatever_wants_attention(door, screen, size):
+    screen.page.set_viewport_size({"width": size[0], "height": size[1]})
+    door.reachable = False
+    door.list_tickets(3, complete=False)
+    missing = [{"name": "left", "kind": "serial", "device": "x", "connected": False, "problem": "gone"}]
+    door.beat(scanners=missing, fault="journal.db: disk I/O error")
+    screen.wait_for_text("banners", "disk I/O error")
+    screen.wait_for_text("banners", "“left” is missing")
+    screen.wait_for_text("banners", "incomplete")
+    screen.wait_for_text("banners", "Off-line")
+    assert screen.text("word") == "See staff"
+    assert outside(screen, "device", "clock", "word", "hint", "banners", "tiles") == []
+    assert screen.page.evaluate("document.documentElement.scrollHeight <= innerHeight")
+
+
+def outside(screen, *places):
+    """Which of these places are not wholly on the screen, or lie over one another."""
+    boxes = {place: screen.page.locator(f"#{place}").bounding_box() for place in places}
+    size = screen.page.viewport_size
+    found = [
+        place
+        for place, box in boxes.items()
+        if box["x"] < -1 or box["y"] < -1
+        or box["x"] + box["width"] > size["width"] + 1 or box["y"] + box["height"] > size["height"] + 1
+    ]  # fmt: skip
+    column = [boxes[place] for place in places if place not in {"device", "clock"}]
+    return found + [
+        f"{upper} over {lower}" for upper, lower in pairwise(column) if upper["y"] + upper["height"] > lower["y"] + 1
+    ]
+
+
+def test_a_closed_gate_and_a_missing_scanner_are_said(door, screen):
+    door.beat(events=[])
+    screen.wait_for_text("word", "Closed")
+    screen.wait_for_text("banners", "no event is selected")
+    missing = [{"name": "left", "kind": "serial", "device": "x", "connected": False, "problem": "gone"}]
+    door.beat(events=["e1"], scanners=missing)
+    screen.wait_for_text("word", "No scanner")
+
+
+def test_a_screen_reader_hears_the_verdict(door, screen):
+    door.scan(Reason.INVALID)
+    screen.wait_for("declined")
+    assert screen.page.locator("[aria-live=assertive]").text_content() == "STOP. This ticket was cancelled. Weekend"
+
+
+@pytest.mark.parametrize("face", ["ready", "approved", "again", "declined", "lost"])
+def test_every_text_has_enough_contrast(door, screen, face):
+    screen.page.evaluate(f"document.body.dataset.face = '{face}'")
+    assert screen.page.evaluate(CONTRASTS) == []
+
+
+CONTRASTS = """() => {
+  const numbers = (text) => text.match(/[0-9.]+/g).map(Number);
+  const light = ([r, g, b]) => [r, g, b].map((c) => c / 255)
+    .map((c) => c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4)
+    .reduce((sum, c, i) => sum + c * [0.2126, 0.7152, 0.0722][i], 0);
+  const ground = (e) => {
+    const [r, g, b, a = 1] = numbers(getComputedStyle(e).backgroundColor);
+    return a === 1 || !e.parentElement ? [r, g, b] : ground(e.parentElement);
+  };
+  return [...document.querySelectorAll('p, h1, li, dt, dd')].filter((e) => e.checkVisibility()).map((e) => {
+    const [one, two] = [light(numbers(getComputedStyle(e).color)), light(ground(e))];
+    return [e.id || e.tagName, (Math.max(one, two) + 0.05) / (Math.min(one, two) + 0.05)];
+  }).filter(([, ratio]) => ratio < 4.5);
+}"""
+
+
+def test_no_request_leaves_this_machine(door, screen):
+    door.scan()
+    screen.wait_for("approved")
+    hosts = {urlsplit(url).hostname for url in screen.requests}
+    assert hosts == {"127.0.0.1"}
+    refused = screen.page.evaluate("fetch('http://192.0.2.1/').then(() => 'sent', () => 'refused')")
+    assert refused == "refused"
+
+
+@pytest.mark.timeout(240)
+def test_a_real_gate_a_real_scanner_and_a_screen(browser, kiosk, valid, eventually):
+    kiosk.start("sync")
+    eventually("the list is there", lambda: kiosk.status()["tickets"]["complete"])
+    kiosk.open_gate()
+    kiosk.start("display")
+    eventually("the display answers", lambda: kiosk.status()["display"] == "running")
+    page = browser.new_page()
+    page.goto(f"http://127.0.0.1:{kiosk.port}/")
+    page.wait_for_selector("body[data-face=ready]", timeout=15_000)
+    kiosk.scan(valid[0]["barcode"])
+    page.wait_for_selector("body[data-face=approved]", timeout=15_000)
+    showing = page.evaluate("document.body.dataset.showing")
+    kiosk.scan(valid[0]["barcode"])
+    page.wait_for_function("showing => document.body.dataset.showing !== showing", arg=showing, timeout=15_000)
+    kiosk.scan("nobody-has-this")
+    page.wait_for_selector("body[data-face=declined]", timeout=15_000)
+    kiosk.stop("gate", signal.SIGKILL)
+    page.wait_for_selector("body[data-face=lost]", timeout=6_000)
+    kiosk.open_gate()
+    page.wait_for_selector("body[data-face=ready]", timeout=15_000)
+    page.close()

@@ -1,0 +1,153 @@
+"""What is said, to whom, and in which time."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+
+import pytest
+
+from kiosk import words
+from kiosk.model import Direction, Reason, Result, Verdict
+
+IN, OUT = Direction.CHECKIN, Direction.CHECKOUT
+NOW = datetime(2026, 6, 1, 20, 30, tzinfo=UTC)
+
+# Spelled out, so that no zone files are needed.
+BERLIN, NEW_YORK = "CET-1CEST,M3.5.0,M10.5.0/3", "EST5EDT,M3.2.0,M11.1.0"
+TOKYO, KIRITIMATI = "JST-9", "<+14>-14"
+
+
+@pytest.fixture
+def in_zone(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], None]]:
+    """Move the kiosk to another time zone, and home again."""
+
+    def move(zone: str) -> None:
+        monkeypatch.setenv("TZ", zone)
+        time.tzset()
+
+    yield move
+    monkeypatch.undo()
+    time.tzset()
+
+
+def verdict(reason: Reason, direction: Direction = IN, **facts: str) -> Verdict:
+    approved = reason in {Reason.OK, Reason.OVERRIDDEN, Reason.NOT_INSIDE}
+    return Verdict(direction, Result.APPROVED if approved else Result.DECLINED, reason, facts=facts)
+
+
+SAID: dict[str, tuple[Verdict, str]] = {
+    "admitted": (verdict(Reason.OK), "Welcome"),
+    "out": (verdict(Reason.OK, OUT), "Goodbye"),
+    "out without having been in": (verdict(Reason.NOT_INSIDE, OUT), "Out, but was not checked in: have a look"),
+    "by staff": (verdict(Reason.OVERRIDDEN), "Admitted by staff"),
+    "unreadable": (
+        verdict(Reason.UNREADABLE, flaw="keys were lost"),
+        "The code could not be read (keys were lost): scan again",
+    ),
+    "unknown": (verdict(Reason.UNKNOWN), "This code is not on the list"),
+    "stale": (
+        verdict(Reason.UNKNOWN_STALE),
+        "Not on the list, but the list is missing, incomplete or old: see staff",
+    ),
+    "reissued": (verdict(Reason.REISSUED), "This ticket has a new code: ask for the new one"),
+    "ambiguous": (verdict(Reason.AMBIGUOUS, count="2"), "2 tickets have this code: see staff"),
+    "another event": (verdict(Reason.WRONG_EVENT, event="The Gala"), "Ticket is for another event: The Gala"),
+    "invalid": (verdict(Reason.INVALID, status="INVALID"), "This ticket was cancelled"),
+    "not issued": (verdict(Reason.NOT_ISSUED, status="BLANK"), "This ticket was never issued (BLANK)"),
+    "details": (
+        verdict(Reason.DETAILS_REQUIRED, status="DETAILSREQUIRED"),
+        "This ticket lacks its holder's details: see staff",
+    ),
+    "unknown status": (
+        verdict(Reason.UNKNOWN_STATUS, status="{flaw}"),
+        "This ticket has a status this kiosk does not know ({flaw}): see staff",
+    ),
+    "expired": (verdict(Reason.EXPIRED, at="2026-06-01T18:00:00+00:00"), "This ticket expired at 18:00"),
+    "excluded": (verdict(Reason.EXCLUDED), "This ticket excludes this event"),
+    "type": (verdict(Reason.TICKET_TYPE, type="Balcony"), "Balcony is not admitted at this gate"),
+    "no entry": (verdict(Reason.NO_ENTRY), "This ticket has no permission for this entry"),
+    "early": (verdict(Reason.TOO_EARLY, at="2026-06-01T21:45:00+00:00"), "Too early: from 21:45"),
+    "late": (verdict(Reason.TOO_LATE, at="2026-06-01T20:29:59+00:00"), "Too late: until 20:29"),
+    "in": (
+        verdict(Reason.ALREADY_IN, at="2026-06-01T19:02:00+00:00", gate="gate-south"),
+        "Already in since 19:02 at gate-south",
+    ),
+    "in at a gate without a name": (
+        verdict(Reason.ALREADY_IN, at="2026-06-01T19:02:00+00:00", gate=""),
+        "Already in since 19:02",
+    ),
+    "a missing fact": (verdict(Reason.AMBIGUOUS), "? tickets have this code: see staff"),
+    "missing times": (verdict(Reason.ALREADY_IN), "Already in since ?"),
+    "braces in a fact": (verdict(Reason.WRONG_EVENT, event="{0} {at}"), "Ticket is for another event: {0} {at}"),
+}
+
+
+@pytest.mark.parametrize(("given", "sentence"), SAID.values(), ids=SAID)
+def test_a_verdict_is_said_in_one_sentence(given: Verdict, sentence: str, in_zone: Callable[[str], None]) -> None:
+    in_zone("UTC")
+    assert words.sentence(given, NOW) == sentence
+
+
+def test_every_reason_has_its_sentence() -> None:
+    assert set(words.SENTENCES) == set(Reason)
+    assert {given.reason for given, _ in SAID.values()} == set(Reason)
+    assert len(set(words.SENTENCES.values())) == len(Reason)
+
+
+@pytest.mark.parametrize(
+    ("zone", "at", "said"),
+    [
+        (BERLIN, "2026-06-01T18:00:00+00:00", "20:00"),
+        (BERLIN, "2026-01-01T18:00:00+00:00", "Thu 01 Jan 19:00"),
+        (BERLIN, "2026-06-01T21:59:00+00:00", "23:59"),
+        (BERLIN, "2026-06-01T22:00:00+00:00", "Tue 02 Jun 00:00"),
+        (BERLIN, "2026-05-31T22:00:00+00:00", "00:00"),
+        (BERLIN, "2026-06-01T18:00:00+02:00", "18:00"),
+        (NEW_YORK, "2026-06-01T18:00:00+00:00", "14:00"),
+        (NEW_YORK, "2026-06-01T03:59:00+00:00", "Sun 31 May 23:59"),
+        (TOKYO, "2026-06-01T14:59:00+00:00", "Mon 01 Jun 23:59"),
+        (TOKYO, "2026-06-01T15:00:00+00:00", "00:00"),
+        ("UTC", "2025-06-01T18:00:00+00:00", "Sun 01 Jun 18:00"),
+    ],
+)
+def test_times_are_the_doors_own_with_their_day_when_it_is_not_today(
+    zone: str, at: str, said: str, in_zone: Callable[[str], None]
+) -> None:
+    in_zone(zone)
+    assert words.sentence(verdict(Reason.EXPIRED, at=at), NOW) == f"This ticket expired at {said}"
+
+
+@pytest.mark.parametrize("zone", ["UTC", NEW_YORK, BERLIN, KIRITIMATI])
+@pytest.mark.parametrize("at", ["0001-01-01T00:00:00+00:00", "9999-12-31T23:59:59.999999+00:00"])
+def test_a_time_at_an_end_of_the_calendar_is_said_somehow(zone: str, at: str, in_zone: Callable[[str], None]) -> None:
+    in_zone(zone)
+    assert words.sentence(verdict(Reason.EXPIRED, at=at), NOW).startswith("This ticket expired at ")
+
+
+@pytest.mark.parametrize(
+    ("given", "word"),
+    [
+        (verdict(Reason.OK), "OK"),
+        (verdict(Reason.OVERRIDDEN), "OK"),
+        (verdict(Reason.OK, OUT), "OUT"),
+        (verdict(Reason.NOT_INSIDE, OUT), "OUT"),
+        (verdict(Reason.UNKNOWN), "STOP"),
+        (verdict(Reason.UNKNOWN, OUT), "STOP"),
+        (verdict(Reason.ALREADY_IN), "STOP"),
+    ],
+)
+def test_one_large_word_stands_over_a_verdict(given: Verdict, word: str) -> None:
+    assert words.headline(given) == word
+
+
+@pytest.mark.parametrize(
+    ("at", "stamp"),
+    [
+        (datetime(2026, 6, 1, 20, 30, tzinfo=UTC), "2026-06-01T20:30:00.000Z"),
+        (datetime(2026, 6, 1, 20, 30, 5, 7_999, UTC), "2026-06-01T20:30:05.007Z"),
+    ],
+)
+def test_a_stamp_is_written_as_the_cloud_writes_it(at: datetime, stamp: str) -> None:
+    assert words.stamp(at) == stamp
