@@ -7,12 +7,14 @@ nobody is kept inside by a rule. Time is an argument; history is counted, so no 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from kiosk.model import Direction, EventRules, Lookup, Passage, Reading, Reason, Result, Rules, Ticket, Verdict
 
 Finding = tuple[Reason, dict[str, str]] | None
 """What a question found wrong, with the facts for its sentence; None: nothing."""
+
+FIRST_TIME, LAST_TIME = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
 
 STATUS_REASONS = {
     "INVALID": Reason.INVALID,
@@ -130,13 +132,21 @@ def _timeslot(ticket: Ticket, rules: EventRules, now: datetime) -> Finding:
     """Both ends of the widened slot still belong to it."""
     if ticket.slot_start is None:
         return None
-    opens = ticket.slot_start - timedelta(seconds=rules.slot_before_s)
-    closes = ticket.slot_start + timedelta(seconds=rules.slot_after_s)
+    opens = _moved(ticket.slot_start, -rules.slot_before_s)
+    closes = _moved(ticket.slot_start, rules.slot_after_s)
     if now < opens:
         return Reason.TOO_EARLY, {"at": opens.isoformat()}
     if now > closes:
         return Reason.TOO_LATE, {"at": closes.isoformat()}
     return None
+
+
+def _moved(at: datetime, seconds: float) -> datetime:
+    """A time and a margin, as far as the calendar goes: sellers write 9999 for "never"."""
+    try:
+        return at + timedelta(seconds=seconds)
+    except OverflowError:
+        return LAST_TIME if seconds > 0 else FIRST_TIME
 
 
 def _already_in(history: Sequence[Passage], rules: Rules) -> Finding:

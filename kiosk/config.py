@@ -14,7 +14,7 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -38,11 +38,18 @@ Minutes = Annotated[float, Field(ge=0, le=60 * 24 * 7)]
 
 def _checked_url(url: str) -> str:
     parts = urlsplit(url)
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
+    if parts.scheme not in {"http", "https"} or not parts.hostname or not _has_possible_port(parts):
         raise ValueError("needs a whole address such as https://portier.vivenu.com/api")
     if parts.scheme == "http" and not _is_loopback(parts.hostname):
         raise ValueError("http:// would send the credential in the clear: use https:// (http:// only to 127.0.0.1)")
     return url.rstrip("/")
+
+
+def _has_possible_port(parts: SplitResult) -> bool:
+    try:
+        return parts.port != 0
+    except ValueError:
+        return False
 
 
 def _is_loopback(host: str) -> bool:
@@ -129,14 +136,6 @@ class Config(_Section):
     sync: Sync = Field(default_factory=Sync)
     display: Display = Field(default_factory=Display)
 
-    @model_validator(mode="after")
-    def _scanners_differ(self) -> Config:
-        names = [scanner.name for scanner in self.scanner]
-        twice = next((name for name in names if names.count(name) > 1), None)
-        if twice is not None:
-            raise ValueError(f"two scanners are called {twice!r}: give each its own name")
-        return self
-
 
 def locate(path: str | None, environ: Mapping[str, str] = os.environ) -> Path:
     """Return the file to read: the option, else `$KIOSK_CONFIG`, else `/etc/kiosk/kiosk.toml`."""
@@ -163,27 +162,47 @@ def parse(text: str, where: str) -> Config:
         tree = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{where}: not valid TOML: {error}") from None
+    lines = _Lines(text)
     try:
-        return Config.model_validate(tree)
+        found = Config.model_validate(tree)
     except ValidationError as error:
-        lines = _Lines(text)
         raise ConfigError("\n".join(_say(problem, where, lines) for problem in error.errors())) from None
+    _check_names([scanner.name for scanner in found.scanner], where, lines)
+    return found
+
+
+def _check_names(names: list[str], where: str, lines: _Lines) -> None:
+    for number, name in enumerate(names):
+        if name in names[:number]:
+            line = lines.of(("scanner", number, "name"))
+            text = f"two scanners are called {name!r}: give each its own name"
+            raise ConfigError(f"{where}:{line}: scanner.{number}.name: {text}")
 
 
 def _say(problem: Any, where: str, lines: _Lines) -> str:
-    location = tuple(part for part in problem["loc"] if part != "function-after")
-    key = ".".join(str(part) for part in location) or "scanner"
+    location = problem["loc"]
+    key = ".".join(str(part) for part in location)
     return f"{where}:{lines.of(location)}: {key}: {_mend(problem, location)}"
 
 
 def _mend(problem: Any, location: tuple[str | int, ...]) -> str:
     if problem["type"] == "extra_forbidden":
         return _unknown(location)
-    if problem["type"] == "missing":
-        return "is missing: add it to this section"
-    text = problem["msg"].removeprefix("Value error, ")
-    given = problem["input"]
+    text, given = _WISHES.get(problem["type"]) or problem["msg"], problem["input"]
+    if location == ("scanner",):
+        return "needs double brackets: [[scanner]]"
+    if len(location) == 1:
+        return f"needs a section: [{location[0]}]"
+    text = text.removeprefix("Value error, ")
     return text if isinstance(given, dict) else f"{text} (found {_shortened(given)})"
+
+
+_WISHES = {
+    "missing": "is missing: add it to this section",
+    "tuple_type": 'needs a list such as ["…"]',
+    "path_type": "needs a path in quotes",
+}
+"""What pydantic says in the terms of Python, in the terms of the file."""
 
 
 def _shortened(given: object) -> str:
@@ -209,7 +228,7 @@ class _Lines:
     """Finds the line on which a key stands: TOML readers do not tell."""
 
     _HEADER = re.compile(r"^\s*\[(\[)?\s*([\w.\"'-]+)\s*\]")
-    _KEY = re.compile(r"^\s*[\"']?([\w-]+)[\"']?\s*=")
+    _KEY = re.compile(r"^\s*([\w\"'-][\w\s.\"'-]*?)\s*=")
 
     def __init__(self, text: str) -> None:
         self._found: dict[tuple[str | int, ...], int] = {}
@@ -217,18 +236,22 @@ class _Lines:
         counts: dict[str, int] = {}
         for number, line in enumerate(text.splitlines(), start=1):
             if header := self._HEADER.match(line):
-                name = header[2].strip("\"'")
-                section = (name, counts.setdefault(name, 0)) if header[1] else (name,)
-                counts[name] = counts.get(name, 0) + 1
+                name = _parts(header[2])
+                section = (*name, counts.get(name[0], 0)) if header[1] else name
+                counts[name[0]] = counts.get(name[0], 0) + 1
                 self._found.setdefault(section, number)
             elif key := self._KEY.match(line):
-                self._found.setdefault((*section, key[1]), number)
+                self._found.setdefault((*section, *_parts(key[1])), number)
 
     def of(self, location: tuple[str | int, ...]) -> int:
         """Return the line of the key, or of the nearest section above it; 1 when there is none."""
         while location and location not in self._found:
             location = location[:-1]
         return self._found.get(location, 1)
+
+
+def _parts(key: str) -> tuple[str, ...]:
+    return tuple(part.strip("\"' ") for part in key.split("."))
 
 
 def place(path: Path, section: str, key: str) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from kiosk.layouts import ALT_GR, CAPS_LOCK, SHIFTS, SILENT, Layout
+from kiosk.layouts import ALT_GR, CAPS_LOCK, CHORDS, SHIFTS, SILENT, Layout
 from kiosk.model import Answer, Direction, Moment, Reading
 
 MAX_CHARACTERS = 512
@@ -71,6 +71,7 @@ class Frames:
         self.dropped = 0
         self._idle_ns = idle_ms * 1_000_000
         self._prefix, self._suffix = prefix.encode(), suffix.encode()
+        self._most = MAX_CHARACTERS + len(prefix) + len(suffix)
         self._code = bytearray()
         self._characters = 0
         self._discarding = False
@@ -89,8 +90,12 @@ class Frames:
             return []
         return [self._give_up(moment, flaw)]
 
+    def after_silence(self, moment: Moment) -> bool:
+        """Tell whether what comes at this moment begins something new."""
+        return moment.boottime_ns - self._last_ns > self._idle_ns
+
     def _notice_silence(self, moment: Moment) -> None:
-        if moment.boottime_ns - self._last_ns > self._idle_ns:
+        if self.after_silence(moment):
             self.dropped += bool(self._code)
             self._clear()
         self._last_ns = moment.boottime_ns
@@ -98,11 +103,11 @@ class Frames:
     def _take(self, byte: int, moment: Moment) -> Reading | None:
         if byte in TERMINATORS:
             return self._end(moment)
-        if self._discarding or (byte == STX and not self._code):
+        if self._discarding or (byte == STX and not self._code.strip(b"\0")):
             return None
         self._code.append(byte)
         self._characters += byte & 0xC0 != 0x80  # a UTF-8 continuation byte begins no character
-        if self._characters > MAX_CHARACTERS or len(self._code) > MAX_BYTES:
+        if self._characters > self._most or len(self._code) > 4 * self._most:
             return self._give_up(moment, TOO_LONG)
         return None
 
@@ -111,7 +116,8 @@ class Frames:
         self._clear()
         if discarding:
             return None
-        return whole(code.removeprefix(self._prefix).removesuffix(self._suffix), self.lane, moment)
+        code = code.strip(b"\0").removeprefix(self._prefix).removesuffix(self._suffix)
+        return whole(code, self.lane, moment)
 
     def _give_up(self, moment: Moment, flaw: str) -> Reading:
         raw = bytes(self._code[:MAX_BYTES])
@@ -129,18 +135,22 @@ class Keys:
     """Turns the key events of a scanner in keyboard mode into codes.
 
     The kernel queues only 64 events and then drops the lot, saying SYN_DROPPED: what follows up to the next
-    SYN_REPORT is a torso (Documentation/input/event-codes.rst), and so is the code it belongs to.
+    SYN_REPORT is a torso (Documentation/input/event-codes.rst), and so is the code it belongs to. With a scanner that
+    uses CapsLock, nobody knows how it stands after that, so no letter is believed before a silence.
     """
 
     def __init__(self, frames: Frames, layout: Layout) -> None:
         self._frames = frames
         self._layout = layout
         self._held: set[int] = set()
-        self._caps = False
+        self._caps: bool | None = False
+        self._caps_doubtful = False
         self._torso = False
 
     def feed(self, kind: int, code: int, value: int, moment: Moment) -> list[Reading]:
         """Take one event (type, code, value as the kernel gives them); return the codes it completes."""
+        if self._frames.after_silence(moment) and (self._caps is None or self._caps_doubtful):
+            self._caps, self._caps_doubtful = False, False
         if kind == EV_SYN:
             return self._synchronise(code, moment)
         if kind != EV_KEY or self._torso:
@@ -154,6 +164,8 @@ class Keys:
             return []
         self._torso = True
         self._held.clear()
+        self._caps_doubtful = self._caps is False
+        self._caps = False if self._caps_doubtful else None
         return self._frames.lose(moment, KEYS_LOST)
 
     def _key(self, code: int, value: int, moment: Moment) -> list[Reading]:
@@ -164,14 +176,21 @@ class Keys:
         if code not in SILENT:
             return self._type(code, moment)
         self._held.add(code)
-        self._caps ^= code == CAPS_LOCK
+        if code == CAPS_LOCK:
+            self._caps = None if self._caps is None or self._caps_doubtful else not self._caps
         return []
 
     def _type(self, code: int, moment: Moment) -> list[Reading]:
-        shift, altgr = bool(self._held & SHIFTS), ALT_GR in self._held
-        character = self._layout.character(code, shift=shift, altgr=altgr)
+        character = self._character(code)
         if character is None:
             return self._frames.lose(moment, KEYS_LOST)
-        if self._caps and character.isalpha() and character != "ß":
-            character = character.swapcase()
         return self._frames.feed(character.encode(), moment)
+
+    def _character(self, code: int) -> str | None:
+        """What the key types as things stand; None when that is nothing, or cannot be known."""
+        shift, altgr = bool(self._held & SHIFTS), ALT_GR in self._held
+        if self._held & CHORDS or (self._caps is None and self._layout.is_letter(code)):
+            return None
+        if self._caps and not altgr and self._layout.is_letter(code):
+            shift = not shift
+        return self._layout.character(code, shift=shift, altgr=altgr)

@@ -10,9 +10,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 LEFT_SHIFT, RIGHT_SHIFT, ALT_GR, CAPS_LOCK = 42, 54, 100, 58
-LEFT_CTRL, RIGHT_CTRL, LEFT_ALT, NUM_LOCK = 29, 97, 56, 69
+LEFT_CTRL, RIGHT_CTRL, LEFT_ALT, NUM_LOCK, LEFT_META, RIGHT_META = 29, 97, 56, 69, 125, 126
 SHIFTS = frozenset({LEFT_SHIFT, RIGHT_SHIFT})
-SILENT = frozenset({LEFT_SHIFT, RIGHT_SHIFT, ALT_GR, CAPS_LOCK, LEFT_CTRL, RIGHT_CTRL, LEFT_ALT, NUM_LOCK, 125, 126})
+CHORDS = frozenset({LEFT_CTRL, RIGHT_CTRL, LEFT_ALT, LEFT_META, RIGHT_META})
+"""Keys that make a command, not a character, of the one they are held with."""
+
+SILENT = SHIFTS | CHORDS | {ALT_GR, CAPS_LOCK, NUM_LOCK}
 """Keys that make no character of their own."""
 
 _ENDS = {28: "\r", 96: "\r", 15: "\t"}  # Enter, keypad Enter, Tab
@@ -33,6 +36,11 @@ class Layout:
         if altgr:
             return self.altgr.get(key)
         return (self.shift if shift else self.plain).get(key) or _KEYPAD.get(key)
+
+    def is_letter(self, key: int) -> bool:
+        """Tell whether CapsLock turns this key round: its Shift is nothing but its capital."""
+        plain = self.plain.get(key, "")
+        return plain != plain.upper() and self.shift.get(key) == plain.upper()
 
 
 def _rows(*rows: str) -> Mapping[int, str]:

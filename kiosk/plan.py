@@ -10,7 +10,7 @@ pending ──post──▶ inflight ──a valid answer───────�
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from kiosk.model import Direction, Result, Scan
@@ -133,6 +133,7 @@ class Pace:
     full: int
     failures: int = 0
     not_before_s: float = 0.0
+    asked_until_s: float = field(default=0.0, compare=False)
 
     def went_through(self) -> Pace:
         return Pace(larger(self.size, self.full), self.full)
@@ -142,13 +143,15 @@ class Pace:
         return replace(self, size=smaller(size) if size > 1 else larger(1, self.full), failures=0)
 
     def failed(self, now_s: float, chance: float, asked_s: float | None = None) -> Pace:
-        failures = self.failures + 1
-        return replace(self, failures=failures, not_before_s=now_s + back_off_s(failures, chance, asked_s))
+        failures, until_s = self.failures + 1, now_s + back_off_s(self.failures + 1, chance, asked_s)
+        return replace(self, failures=failures, not_before_s=until_s, asked_until_s=until_s if asked_s else 0.0)
 
     def hurried(self, now_s: float) -> Pace:
-        """The cloud is back: wait no longer than a request that is still at work there may need."""
-        return replace(self, failures=0, not_before_s=min(self.not_before_s, now_s + SETTLE_S))
+        """The cloud is back: wait no longer than a request still at work there may need, or than it asked for."""
+        soon_s = min(self.not_before_s, now_s + SETTLE_S)
+        return replace(self, failures=0, not_before_s=max(soon_s, self.asked_until_s))
 
     def settling(self, now_s: float) -> Pace:
         """Something was sent and not answered: let it come to rest, and longer each time."""
-        return replace(self, failures=self.failures + 1, not_before_s=now_s + SETTLE_S)
+        wait_s = min(LONGEST_WAIT_S, SETTLE_S * 2.0 ** min(self.failures, 16))
+        return replace(self, failures=self.failures + 1, not_before_s=now_s + wait_s)

@@ -66,5 +66,8 @@ class _Facts(dict[str, str]):
 
 
 def _clock(at: datetime, now: datetime) -> str:
-    local = at.astimezone()
+    try:
+        local = at.astimezone()
+    except OverflowError:  # an end of the calendar, where local time has left it: sellers write 9999 for "never"
+        local = at
     return f"{local:%H:%M}" if local.date() == now.astimezone().date() else f"{local:%a %d %b %H:%M}"

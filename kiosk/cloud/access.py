@@ -39,9 +39,11 @@ class Access:
         """Return what the cloud says this device is to do, checked to be readable, as it came."""
         answer = self._line.get("/accessusers/me")
         try:
-            Settings.model_validate(answer.body)
+            found = Settings.model_validate(answer.body)
         except ValidationError as error:
             raise NoAnswer(f"the device settings cannot be read: {error.errors()[0]['msg']}") from error
+        if not found.model_fields_set:
+            raise NoAnswer("the answer is not the settings of a device")
         return answer
 
     def events(self) -> dict[str, str]:

@@ -6,10 +6,13 @@ Redirects are never followed and the environment's proxies never used: a captive
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable, Mapping
+from concurrent.futures import Future
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import partial
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -20,6 +23,9 @@ from kiosk.errors import CloudError, Misaddressed, NoAnswer, NotSent, Rejected, 
 
 TIMEOUT = httpx.Timeout(10.0, connect=3.0)
 """A half-open connection must be noticed before the next guest, not before the next morning."""
+
+PATIENCE_S = 20.0
+"""How long a request may take in all: an answer that dribbles, or a name that does not resolve, knows no time-out."""
 
 NOTHING_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
 
@@ -49,8 +55,12 @@ class Line:
 
     def __init__(self, base_url: str, credential: Credential) -> None:
         self._credential = credential
-        self._client = httpx.Client(
-            base_url=base_url, timeout=TIMEOUT, follow_redirects=False, trust_env=False,
+        self._url = httpx.URL(base_url)
+        self._client = self._connect()
+
+    def _connect(self) -> httpx.Client:
+        return httpx.Client(
+            base_url=self._url, timeout=TIMEOUT, follow_redirects=False, trust_env=False,
             headers={"Accept": "application/json", "User-Agent": "kiosk"},
         )  # fmt: skip
 
@@ -63,15 +73,33 @@ class Line:
     def _ask(self, method: str, path: str, **content: Any) -> Reply:
         headers = self._credential()
         try:
-            response = self._client.request(method, path, headers=headers, **content)
+            response = _within(PATIENCE_S, partial(self._client.request, method, path, headers=headers, **content))
         except NOTHING_SENT as error:
-            raise NotSent(f"cannot reach {self._client.base_url.host}: {_say(error)}") from error
+            raise NotSent(f"cannot reach {self._url.host}: {_say(error)}") from error
         except httpx.HTTPError as error:
-            raise NoAnswer(f"no answer from {self._client.base_url.host}: {_say(error)}") from error
+            raise NoAnswer(f"no answer from {self._url.host}: {_say(error)}") from error
+        except TimeoutError as error:
+            self._client.close()  # and with it the connection on which somebody still waits
+            self._client = self._connect()
+            raise NoAnswer(f"no whole answer from {self._url.host} within {PATIENCE_S:.0f} s") from error
         return _read(response)
 
     def close(self) -> None:
         self._client.close()
+
+
+def _within(seconds: float, ask: Callable[[], httpx.Response]) -> httpx.Response:
+    """Ask on a thread that may be left behind. Raises TimeoutError."""
+    found: Future[httpx.Response] = Future()
+
+    def wait() -> None:
+        try:
+            found.set_result(ask())
+        except Exception as error:  # noqa: BLE001  # it is raised again where the answer is waited for
+            found.set_exception(error)
+
+    threading.Thread(target=wait, name="line", daemon=True).start()
+    return found.result(seconds)
 
 
 def _say(error: Exception) -> str:
@@ -97,7 +125,7 @@ def _json(response: httpx.Response) -> Any:
         raise NoAnswer(f"status {response.status_code} with {kind or 'no content'}: somebody in between answers")
     try:
         return response.json()
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise NoAnswer(f"status {response.status_code} with JSON that is cut or broken") from error
 
 
@@ -121,9 +149,11 @@ def _retry_after_s(response: httpx.Response, date: datetime | None) -> float | N
 
 
 def _parsed(text: str) -> datetime | None:
+    """Read an HTTP date; one without a zone is UTC, and one that no calendar knows is none."""
     try:
-        return parsedate_to_datetime(text)
-    except ValueError:
+        at = parsedate_to_datetime(text)
+        return at.astimezone(UTC) if at.tzinfo is not None else at.replace(tzinfo=UTC)
+    except (ValueError, OverflowError, TypeError):
         return None
 
 

@@ -42,6 +42,8 @@ def _array(file: TextIO) -> Iterator[Numbered]:
     """Yield the items one by one, so that only the text itself must fit into memory."""
     text = file.read()
     line, counted, at = 1, 0, text.index("[")
+    if text[(end := _past_blank(text, at + 1)) : end + 1] == "]":
+        at = end
     while text[at : at + 1] != "]":
         at = _past_blank(text, at + 1)
         line, counted = line + text.count("\n", counted, at), at
