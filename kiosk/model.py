@@ -193,6 +193,11 @@ class Scan:
         """Whether the cloud can take this scan: it wants a ticket and never the code of an unreadable one."""
         return self.verdict.ticket is not None
 
+    @property
+    def begins_as(self) -> Delivery:
+        """What is known of its delivery before sync has looked at it."""
+        return Delivery.PENDING if self.deliverable else Delivery.LOCAL
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:

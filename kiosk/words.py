@@ -52,6 +52,11 @@ def stamp(at: datetime) -> str:
     return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
+def plain(text: str) -> str:
+    """Return of somebody else's text what a terminal may be given: no control character, no change of direction."""
+    return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)
+
+
 class _Facts(dict[str, str]):
     """Facts as a person reads them; one that is missing leaves a gap instead of an error."""
 

@@ -87,8 +87,8 @@ def _table(rows: list[tuple[Scan, Delivery]]) -> Table:
         approved = scan.verdict.result is Result.APPROVED
         ticket = scan.verdict.ticket
         table.add_row(
-            str(scan.seq), Text(scan.barcode), Text(words.headline(scan.verdict), "green" if approved else "red"),
-            Text(words.sentence(scan.verdict, scan.at)), Text((ticket.ticket_name or "") if ticket is not None else ""),
+            str(scan.seq), Text(words.plain(scan.barcode)), Text(words.headline(scan.verdict), "green" if approved else "red"),
+            Text(words.plain(words.sentence(scan.verdict, scan.at))), Text(words.plain(ticket.ticket_name or "") if ticket is not None else ""),
             delivery.value,
         )  # fmt: skip
     return table

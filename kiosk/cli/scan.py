@@ -57,4 +57,5 @@ def _line(scan: Scan, answer: dict[str, object]) -> str:
     row = describe(scan)
     details = ", ".join(row[name] for name in ("ticketName", "name") if row[name])
     again = " (shown again)" if answer["repeated"] else ""
-    return f"{words.headline(scan.verdict):<4}  {answer['message']}{f' — {details}' if details else ''}{again}"
+    said = f"{answer['message']}{f' — {details}' if details else ''}"
+    return f"{words.headline(scan.verdict):<4}  {words.plain(said)}{again}"

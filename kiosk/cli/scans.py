@@ -13,7 +13,7 @@ import click
 from kiosk import words
 from kiosk.cli.options import Setup, with_setup
 from kiosk.errors import NoListYet
-from kiosk.model import Delivery, Scan
+from kiosk.model import Scan
 from kiosk.store import journal, ledger
 
 
@@ -78,12 +78,8 @@ class _Deliveries:
 
     def of(self, scans: tuple[Scan, ...]) -> dict[int, dict[str, Any]]:
         found = ledger.states(self._database, scans[0].seq, scans[-1].seq) if self._database is not None else {}
-        states = ((scan.seq, found.get(scan.seq) or (_first(scan), None)) for scan in scans)
+        states = ((scan.seq, found.get(scan.seq) or (scan.begins_as, None)) for scan in scans)
         return {seq: {"delivery": state, "deliveryError": error} for seq, (state, error) in states}
-
-
-def _first(scan: Scan) -> Delivery:
-    return Delivery.PENDING if scan.deliverable else Delivery.LOCAL
 
 
 def _batched(scans: Iterator[Scan], size: int) -> Iterator[tuple[Scan, ...]]:

@@ -140,9 +140,6 @@ def _described(ticket: Ticket) -> dict[str, Any]:
 
 
 def _ticket_line(ticket: Ticket) -> str:
-    return "  ".join(_plain(part) for part in (ticket.barcode, ticket.status, ticket.ticket_name, ticket.name) if part)
-
-
-def _plain(text: str) -> str:
-    """What a terminal may be given of somebody else's text."""
-    return "".join(character if character.isprintable() else "�" for character in text)
+    return "  ".join(
+        words.plain(part) for part in (ticket.barcode, ticket.status, ticket.ticket_name, ticket.name) if part
+    )

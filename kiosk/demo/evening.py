@@ -91,7 +91,7 @@ def recorded(stage: Stage) -> list[tuple[Scan, Delivery]]:
         scans = list(journal.scans_after(database, 0))
     with closing(ledger.reader(stage.data_dir)) as database:
         states = ledger.states(database, 0, len(scans))
-    return [(scan, states[scan.seq][0] if scan.seq in states else Delivery.PENDING) for scan in scans]
+    return [(scan, states[scan.seq][0] if scan.seq in states else scan.begins_as) for scan in scans]
 
 
 def compare(scans: list[Scan], delivered: list[dict[str, Any]]) -> tuple[int, int, int]:

@@ -39,7 +39,7 @@ class Ledger:
 
     def take_in(self, scans: Iterable[Scan]) -> None:
         """Enter new scans as what they begin as."""
-        rows = ((scan.seq, Delivery.PENDING if scan.deliverable else Delivery.LOCAL) for scan in scans)
+        rows = ((scan.seq, scan.begins_as.value) for scan in scans)
         with transaction(self._database):
             self._database.executemany("INSERT OR IGNORE INTO delivery (seq, state) VALUES (?, ?)", rows)
 
