@@ -84,14 +84,16 @@ def _board(stage: Stage, console: Console) -> Iterator[_Board]:
 def _table(rows: list[tuple[Scan, Delivery]]) -> Table:
     table = Table("", "code", "verdict", "why", "ticket", "cloud", expand=False)
     for scan, delivery in rows:
-        approved = scan.verdict.result is Result.APPROVED
-        ticket = scan.verdict.ticket
-        table.add_row(
-            str(scan.seq), Text(words.plain(scan.barcode)), Text(words.headline(scan.verdict), "green" if approved else "red"),
-            Text(words.plain(words.sentence(scan.verdict, scan.at))), Text(words.plain(ticket.ticket_name or "") if ticket is not None else ""),
-            delivery.value,
-        )  # fmt: skip
+        colour = "green" if scan.verdict.result is Result.APPROVED else "red"
+        said = (scan.barcode, words.sentence(scan.verdict, scan.at), _ticket_name(scan))
+        code, why, ticket = (Text(words.plain(text)) for text in said)
+        table.add_row(str(scan.seq), code, Text(words.headline(scan.verdict), colour), why, ticket, delivery.value)
     return table
+
+
+def _ticket_name(scan: Scan) -> str:
+    ticket = scan.verdict.ticket
+    return (ticket.ticket_name or "") if ticket is not None else ""
 
 
 def _stay(stage: Stage, evening: Evening, console: Console) -> None:
