@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import threading
+import queue
 from pathlib import Path
 
 import click
@@ -57,9 +57,9 @@ def command(
 
 
 def _serve(box: Sandbox) -> None:
-    over = threading.Event()
-    with on_signal(over.set), box:
-        over.wait()
+    over: queue.SimpleQueue[None] = queue.SimpleQueue()  # an Event's lock is not for signal handlers
+    with on_signal(lambda: over.put(None)), box:
+        over.get()
 
 
 def _fill(box: Sandbox, tickets: str, event_id: str, seed: int) -> None:

@@ -42,32 +42,44 @@ class Schema:
 
 def open_for_writing(path: Path, schema: Schema, synchronous: Literal["FULL", "NORMAL"]) -> sqlite3.Connection:
     """Open, and make or migrate, a file this program owns. Raises TooNew, StoreError."""
-    try:
-        fresh = not path.exists()
+    fresh = not path.exists()
+    with _closed_on_error(path, StoreError):
         connection = sqlite3.connect(path, isolation_level=None, timeout=WRITE_WAIT_MS / 1000)
+    with _closed_on_error(path, StoreError, connection):
         connection.execute("PRAGMA journal_mode = WAL").fetchone()
         connection.execute(f"PRAGMA synchronous = {synchronous}")
         _bring_up_to_date(connection, schema)
-        if fresh:
-            sync_directory(path.parent)
-    except sqlite3.Error as error:
-        raise StoreError(f"{path}: {error}") from error
+    if fresh:
+        sync_directory(path.parent)
     return connection
 
 
 def open_for_reading(path: Path, schema: Schema) -> sqlite3.Connection:
     """Open somebody else's file. Raises NoListYet while it does not exist or is older than this program, TooNew."""
-    try:
-        uri = f"file:{quote(str(path.absolute()))}?mode=ro"
+    uri = f"file:{quote(str(path.absolute()))}?mode=ro"
+    with _closed_on_error(path, NoListYet):
         connection = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=READ_WAIT_MS / 1000)
+    with _closed_on_error(path, NoListYet, connection):
         version = _version(connection)
-    except sqlite3.Error as error:
-        raise NoListYet(f"{path}: {error}") from error
-    if version != schema.version:
-        connection.close()
         _refuse_newer(version, schema)
-        raise NoListYet(f"{path}: its owner has not brought it up to date yet")
+        if version < schema.version:
+            raise NoListYet(f"{path}: its owner has not brought it up to date yet")
     return connection
+
+
+@contextmanager
+def _closed_on_error(
+    path: Path, meaning: type[StoreError], connection: sqlite3.Connection | None = None
+) -> Iterator[None]:
+    """Give SQLite's errors their meaning, and leave no half-opened file behind on any."""
+    try:
+        yield
+    except BaseException as error:
+        if connection is not None:
+            connection.close()
+        if isinstance(error, sqlite3.Error):
+            raise meaning(f"{path}: {error}") from error
+        raise
 
 
 def _version(connection: sqlite3.Connection) -> int:

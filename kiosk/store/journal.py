@@ -45,7 +45,10 @@ SCHEMA = Schema(
                 ticket_type_id TEXT,
                 ticket_name TEXT,
                 name TEXT,
-                seller_id TEXT
+                seller_id TEXT,
+                area TEXT,
+                seat_row TEXT,
+                seat TEXT
             ) STRICT
             """,
             # The one index: a random key costs a page a scan, so declined scans are left out.
@@ -72,7 +75,7 @@ RECENT = 32
 
 _COLUMNS = (
     "seq, id, device_id, lane, time_ms, wall_ms, boot_id, boottime_ns, clock, barcode, raw, type, result, reason, "
-    "facts, ticket_id, event_id, parent_event_id, ticket_type_id, ticket_name, name, seller_id"
+    "facts, ticket_id, event_id, parent_event_id, ticket_type_id, ticket_name, name, seller_id, area, seat_row, seat"
 )
 _INSERT = f"INSERT INTO scan ({_COLUMNS}) VALUES ({', '.join('?' * len(_COLUMNS.split(',')))})"  # noqa: S608
 
@@ -222,14 +225,14 @@ def _row(scan: Scan, time_ms: int, wall_ms: int) -> tuple[object, ...]:
         scan.seq, scan.id, scan.device_id, scan.lane, time_ms, wall_ms, moment.boot_id, moment.boottime_ns,
         moment.quality.value, scan.barcode, scan.raw, verdict.direction.value, verdict.result.value,
         verdict.reason.value, facts,
-        *(_ticket_columns(ticket) if ticket is not None else (None,) * 7),
+        *(_ticket_columns(ticket) if ticket is not None else (None,) * 10),
     )  # fmt: skip
 
 
 def _ticket_columns(ticket: Ticket) -> tuple[str | None, ...]:
     return (
         ticket.id, ticket.event_id, ticket.parent_event_id, ticket.ticket_type_id, ticket.ticket_name,
-        ticket.name, ticket.seller_id,
+        ticket.name, ticket.seller_id, ticket.area, ticket.row, ticket.seat,
     )  # fmt: skip
 
 
@@ -248,12 +251,13 @@ def _scan(row: Sequence[Any]) -> Scan:
 
 def _ticket(columns: Sequence[Any], barcode: str) -> Ticket | None:
     """The ticket as it was when it was scanned, as far as it was kept."""
-    id_, event_id, parent_event_id, ticket_type_id, ticket_name, name, seller_id = columns
+    id_, event_id, parent_event_id, ticket_type_id, ticket_name, name, seller_id, area, row, seat = columns
     if id_ is None:
         return None
     return Ticket(
         id=id_, barcode=barcode, event_id=event_id, ticket_type_id=ticket_type_id, ticket_name=ticket_name,
         name=name, parent_event_id=parent_event_id, seller_id=seller_id,
+        area=area, row=row, seat=seat,
     )  # fmt: skip
 
 
