@@ -34,7 +34,7 @@ class List(Protocol):
 
 
 class Record(Protocol):
-    """What the mind asks of the journal. `append` and `rest` raise NotRecorded."""
+    """What the mind asks of the journal. All of it raises NotRecorded: a door that cannot remember must not admit."""
 
     def append(self, reading: Reading, verdict: Verdict) -> Scan: ...
     def history(self, ticket: Ticket) -> Sequence[Passage]: ...
@@ -132,9 +132,16 @@ class Gate:
             return Answer(None, NO_EVENT)
         now = reading.moment
         lookup = self._tickets.look_up(reading.code, rules.events, now) if reading.flaw is None else Lookup()
-        verdict = admit.decide(reading, lookup, self._history, rules, now.at)
-        answer = self._record(reading, verdict)
-        if answer.scan is not None and reading.flaw is None:
+        try:
+            verdict = admit.decide(reading, lookup, self._history, rules, now.at)
+            scan = self._journal.append(reading, verdict)
+        except NotRecorded as error:
+            log.error("a scan could not be recorded: %s", error)
+            self.fault = str(error)
+            return Answer(None, words.NOT_RECORDED)
+        self.fault = None
+        answer = Answer(scan, words.sentence(verdict, now.at))
+        if reading.flaw is None:
             self._held[reading.lane] = _Held(reading.code, verdict.direction, now.boottime_ns, answer)
         return answer
 
@@ -142,16 +149,6 @@ class Gate:
         """Our own scans keep their own order; the others are merged in by the time they carry."""
         ours, others = self._journal.history(ticket), self._tickets.elsewhere(ticket)
         return list(heapq.merge(ours, others, key=lambda passage: passage.at)) if others else ours
-
-    def _record(self, reading: Reading, verdict: Verdict) -> Answer:
-        try:
-            scan = self._journal.append(reading, verdict)
-        except NotRecorded as error:
-            log.error("a scan could not be recorded: %s", error)
-            self.fault = str(error)
-            return Answer(None, words.NOT_RECORDED)
-        self.fault = None
-        return Answer(scan, words.sentence(verdict, reading.moment.at))
 
     def _rest(self) -> None:
         """Nobody is at the door: look for a new list, and tidy the journal."""

@@ -10,11 +10,12 @@ import json
 import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kiosk.errors import NotRecorded
+from kiosk.errors import NotRecorded, StoreError
 from kiosk.model import ClockQuality, Direction, Moment, Passage, Reading, Reason, Result, Scan, Ticket, Verdict
 from kiosk.store.database import Schema, from_ms, open_for_reading, open_for_writing, to_ms, transaction
 
@@ -98,10 +99,16 @@ class Journal:
         self.device_id = device_id
         self._database = open_for_writing(directory / FILE, SCHEMA, "FULL")
         self._database.execute("PRAGMA cache_size = -8000")
-        last = self._database.execute("SELECT seq, time_ms FROM scan ORDER BY seq DESC LIMIT 1").fetchone()
-        self._seq: int = last[0] if last else 0
-        self._time_ms: int = last[1] if last else 0
+        self._seq, self._time_ms = self._last()
         self._unfolded = 0
+
+    def _last(self) -> tuple[int, int]:
+        query = "SELECT seq, time_ms FROM scan ORDER BY seq DESC LIMIT 1"
+        try:
+            return self._database.execute(query).fetchone() or (0, 0)
+        except sqlite3.Error as error:
+            self._database.close()
+            raise StoreError(f"journal.db: {error}") from error
 
     def append(self, reading: Reading, verdict: Verdict) -> Scan:
         """Record one scan and return it once it is on disk. Raises NotRecorded; nothing was recorded then."""
@@ -112,22 +119,21 @@ class Journal:
             self._seq + 1, _uuid7(time_ms), from_ms(time_ms), self.device_id, reading.moment, reading.lane,
             reading.code, verdict, raw,
         )  # fmt: skip
-        try:
-            with transaction(self._database):
-                self._database.execute(_INSERT, _row(scan, time_ms, wall_ms))
-        except sqlite3.Error as error:
-            raise NotRecorded(f"journal.db: {error}") from error
+        with _or_not_recorded(), transaction(self._database):
+            self._database.execute(_INSERT, _row(scan, time_ms, wall_ms))
         self._seq, self._time_ms = scan.seq, time_ms
         self._unfolded += 1
         return scan
 
     def history(self, ticket: Ticket) -> Sequence[Passage]:
-        """Return the ticket's approved scans at this door, in order."""
-        return passages(self._database, ticket.id)
+        """Return the ticket's approved scans at this door, in order. Raises NotRecorded."""
+        with _or_not_recorded():
+            return passages(self._database, ticket.id)
 
     def recent(self, boot_id: str, since_ns: int) -> Sequence[Scan]:
-        """Return the last few readable scans since this time of this boot, oldest first."""
-        newest = list(scans(self._database, range(max(0, self._seq - RECENT), self._seq + 1)))
+        """Return the last few readable scans since this time of this boot, oldest first. Raises NotRecorded."""
+        with _or_not_recorded():
+            newest = scans(self._database, range(max(0, self._seq - RECENT), self._seq + 1))
         return [
             scan
             for scan in newest
@@ -140,14 +146,20 @@ class Journal:
         """Use a pause: fold the write-ahead log in before it grows into a scan's time. Raises NotRecorded."""
         if 2 * self._unfolded < PAGES_BEFORE_CHECKPOINT:
             return
-        try:
+        with _or_not_recorded():
             self._database.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
-        except sqlite3.Error as error:
-            raise NotRecorded(f"journal.db: {error}") from error
         self._unfolded = 0
 
     def close(self) -> None:
         self._database.close()
+
+
+@contextmanager
+def _or_not_recorded() -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise NotRecorded(f"journal.db: {error}") from error
 
 
 def reader(directory: Path) -> sqlite3.Connection:
