@@ -31,6 +31,13 @@ def _printable(text: str) -> str:
     return text
 
 
+def _named(path: Path) -> Path:
+    if path == Path():
+        raise ValueError("needs a path")
+    return path
+
+
+FilePath = Annotated[Path, Field(strict=False), AfterValidator(_named)]
 Word = Annotated[str, Field(max_length=64), AfterValidator(_printable)]
 Seconds = Annotated[float, Field(gt=0, le=86_400 * 7)]
 Minutes = Annotated[float, Field(ge=0, le=60 * 24 * 7)]
@@ -68,15 +75,15 @@ class _Section(BaseModel):
 
 class Device(_Section):
     id: Word = Field(default_factory=lambda: socket.gethostname()[:64])
-    data_dir: Annotated[Path, Field(strict=False)] = Path("/var/lib/kiosk")
-    runtime_dir: Annotated[Path, Field(strict=False)] = Path("/run/kiosk")
+    data_dir: FilePath = Path("/var/lib/kiosk")
+    runtime_dir: FilePath = Path("/run/kiosk")
 
 
 class Cloud(_Section):
     scans_url: Url = "https://portier.vivenu.com/api"
     access_url: Url = "https://vivenu.com/api"
-    api_key_file: Annotated[Path, Field(strict=False)] = Path("/etc/kiosk/api-key")
-    token_file: Annotated[Path, Field(strict=False)] = Path("/etc/kiosk/token")
+    api_key_file: FilePath = Path("/etc/kiosk/api-key")
+    token_file: FilePath = Path("/etc/kiosk/token")
     requests_per_hour: Annotated[int, Field(ge=1, le=1_000_000)] = 900
 
 
@@ -160,7 +167,7 @@ def parse(text: str, where: str) -> Config:
     """Check a configuration's text; `where` is what its errors call it. Raises ConfigError."""
     try:
         tree = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise ConfigError(f"{where}: not valid TOML: {error}") from None
     lines = _Lines(text)
     try:

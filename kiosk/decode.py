@@ -106,7 +106,7 @@ class Frames:
         if self._discarding or (byte == STX and not self._code.strip(b"\0")):
             return None
         self._code.append(byte)
-        self._characters += byte & 0xC0 != 0x80  # a UTF-8 continuation byte begins no character
+        self._characters += byte != 0 and byte & 0xC0 != 0x80  # neither noise nor UTF-8's continuation bytes count
         if self._characters > self._most or len(self._code) > 4 * self._most:
             return self._give_up(moment, TOO_LONG)
         return None

@@ -26,6 +26,10 @@ SETTLE_S = 3.0
 """How long a request without an answer may still be at work in the cloud before we look what became of it."""
 
 
+MENDING_S = 15.0
+"""How long at most while a credential or an address is wrong: a person is mending it, and wants to see it work."""
+
+
 @dataclass(frozen=True, slots=True)
 class Standing:
     """Where delivery stands. Times in seconds of one monotonic clock.
@@ -138,6 +142,10 @@ class Pace:
     def went_through(self) -> Pace:
         return Pace(larger(self.size, self.full), self.full)
 
+    def looked(self) -> Pace:
+        """We know now what had arrived; only a batch that goes through ends a row of failures."""
+        return replace(self, not_before_s=0.0)
+
     def was_refused(self, size: int) -> Pace:
         """A batch of this size was refused: halve it, or go on behind the one bad scan."""
         return replace(self, size=smaller(size) if size > 1 else larger(1, self.full), failures=0)
@@ -148,8 +156,11 @@ class Pace:
 
     def hurried(self, now_s: float) -> Pace:
         """The cloud is back: wait no longer than a request still at work there may need, or than it asked for."""
-        soon_s = min(self.not_before_s, now_s + SETTLE_S)
-        return replace(self, failures=0, not_before_s=max(soon_s, self.asked_until_s))
+        return replace(self.at_most(now_s, SETTLE_S), failures=0)
+
+    def at_most(self, now_s: float, wait_s: float) -> Pace:
+        """Wait no longer than this, failure or not, unless the cloud asked for it."""
+        return replace(self, not_before_s=max(min(self.not_before_s, now_s + wait_s), self.asked_until_s))
 
     def settling(self, now_s: float) -> Pace:
         """Something was sent and not answered: let it come to rest, and longer each time."""

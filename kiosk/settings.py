@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 from kiosk import config
 from kiosk.model import Direction, EventRules, Rules
 
 Margin = Annotated[float, Field(ge=0)]
+NoneIsEmpty = BeforeValidator(lambda value: () if value is None else value)
 
 
 class _Answer(BaseModel):
@@ -29,26 +30,28 @@ class TimeslotSettings(_Answer):
 
 class EventSettings(_Answer):
     event_id: Annotated[str, Field(min_length=1)]
-    allow_all_ticket_types: bool = True
-    allowed_ticket_type_ids: tuple[str, ...] = ()
+    allow_all_ticket_types: bool | None = None
+    allowed_ticket_type_ids: Annotated[tuple[str, ...], NoneIsEmpty] = ()
     timeslot_settings: TimeslotSettings | None = None
 
-    def rules(self) -> EventRules:
-        slot = self.timeslot_settings or TimeslotSettings()
+    def rules(self, gate: config.Gate) -> EventRules:
+        """What this event admits; where the cloud is silent about all types, a list of some means only those."""
+        slot = self.timeslot_settings
+        every = not self.allowed_ticket_type_ids if self.allow_all_ticket_types is None else self.allow_all_ticket_types
         return EventRules(
-            None if self.allow_all_ticket_types else frozenset(self.allowed_ticket_type_ids),
-            slot.before_minutes * 60,
-            slot.after_minutes * 60,
+            None if every else frozenset(self.allowed_ticket_type_ids),
+            60 * (slot.before_minutes if slot is not None else gate.timeslot_before_minutes),
+            60 * (slot.after_minutes if slot is not None else gate.timeslot_after_minutes),
         )
 
 
 class ScanTypes(_Answer):
-    checkin: bool = True
+    checkin: bool = False
     checkout: bool = False
 
 
 class ScanConfig(_Answer):
-    events: tuple[EventSettings, ...] = ()
+    events: Annotated[tuple[EventSettings, ...], NoneIsEmpty] = ()
     scan_types: ScanTypes | None = None
     enable_multi_checkin: bool | None = None
     check_timeslots: bool | None = None
@@ -81,7 +84,7 @@ def rules(gate: config.Gate, settings: Settings | None) -> Rules:
     scan = settings.scan_config
     access = settings.access_control_settings or AccessControlSettings()
     return Rules(
-        events={event.event_id: event.rules() for event in scan.events} or _events_of(gate),
+        events={event.event_id: event.rules(gate) for event in scan.events} or _events_of(gate),
         direction=_direction(gate, scan),
         entry_permissions=frozenset(gate.entry_permissions),
         multi_checkin=_first(scan.enable_multi_checkin, gate.multi_checkin),

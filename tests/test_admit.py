@@ -144,6 +144,10 @@ CHECK_INS: dict[str, tuple[Scene, Reason]] = {
     "C2.31 in 1970 a timeslot is far off": (slot(datetime(1970, 1, 1, tzinfo=UTC)), Reason.TOO_EARLY),
     "C2.30 a timeslot at the beginning of the calendar": (slot(NOW, start=FIRST), Reason.TOO_LATE),
     "C2.30 a timeslot at the end of the calendar": (slot(NOW, start=LAST), Reason.TOO_EARLY),
+    "C2.30 a margin that ends half a second behind the calendar": (
+        slot(LAST, start=LAST, before_m=0, after_m=1 / 120),
+        Reason.OK,
+    ),
     "C2.30 margins wider than the calendar": (slot(NOW, at(3), before_m=1e300, after_m=float("inf")), Reason.OK),
     "C3.34 in already": (with_history(IN), Reason.ALREADY_IN),
     "C3.34 in already, in again allowed": (with_history(IN, multi=True), Reason.ALREADY_IN),

@@ -66,7 +66,7 @@ CODES: dict[str, tuple[bytes, Heard]] = {
     "ETX": (b"TICKET-1\x03", ["TICKET-1"]),
     "STX before, ETX behind": (b"\x02TICKET-1\x03\x02TICKET-2\x03", ["TICKET-1", "TICKET-2"]),
     "STX twice": (b"\x02\x02TICKET-1\r", ["TICKET-1"]),
-    "STX inside belongs to the code": (b"A\x02B\r", ["A\x02B"]),
+    "STX inside belongs to the code": (b"X\x02B\r", ["X\x02B"]),
     "two codes": (b"ONE\rTWO\r", ["ONE", "TWO"]),
     "the same code twice": (b"ONE\r\nONE\r\n", ["ONE", "ONE"]),
     "every terminator in a row": (b"ONE\r\n\t\x03TWO\n", ["ONE", "TWO"]),
@@ -513,13 +513,13 @@ def test_a_caps_lock_that_may_have_been_dropped_never_turns_a_later_code_round()
             assert accepted(read(keys, shaken)) in ([], ["AB"])
             assert accepted(read(keys, wrapped)) in ([], ["AB"])
             assert read(keys, wrapped, moment(IDLE_NS + 1)) == ["AB"]
-            assert accepted(read(keyboard(), [*shaken, *typed("cd\ref\r")])) in ([], ["ef"], ["cd", "ef"])
+            assert {*accepted(read(keyboard(), [*shaken, *typed("cd\ref\r")]))} <= {"AB", "cd", "ef"}
 
 
 def test_a_short_pause_does_not_tell_how_letters_stand_after_a_drop() -> None:
     keys = keyboard()
     read(keys, [*press(CAPS_LOCK), *typed("a"), DROPPED, REPORT])
-    assert accepted(read(keys, typed("b\rcd\r12\r"), moment(IDLE_NS))) == ["12"]
+    assert accepted(read(keys, typed("b\rcd\r1 2\r"), moment(IDLE_NS))) == ["1 2"]
     assert accepted(read(keys, typed("ef\r"), moment(IDLE_NS * 2 + 1))) == ["ef"]
 
 

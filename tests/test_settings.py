@@ -58,17 +58,24 @@ def test_the_cloud_selects_the_events_and_what_each_admits() -> None:
             }
         ),
     )
-    assert found.events == {"e-1": EventRules(None, 600, 150), "e-2": EventRules(frozenset({"seat", "box"}))}
+    assert found.events == {"e-1": EventRules(None, 600, 150), "e-2": EventRules(frozenset({"seat", "box"}), 900, 1800)}
 
 
 def test_an_event_that_allows_no_ticket_type_admits_none() -> None:
     found = rules(FILE, answer({"events": [event(allowAllTicketTypes=False)]}))
-    assert found.events == {"e-1": EventRules(frozenset())}
+    assert found.events == {"e-1": EventRules(frozenset(), 900, 1800)}  # the file's margins, where the cloud is silent
 
 
 def test_an_event_that_allows_all_types_does_not_care_which_are_listed() -> None:
     found = rules(FILE, answer({"events": [event(allowedTicketTypeIds=["seat"])]}))
-    assert found.events == {"e-1": EventRules(None)}
+    assert found.events == {"e-1": EventRules(None, 900, 1800)}
+
+
+def test_where_nothing_is_said_of_all_types_a_list_of_some_means_only_those() -> None:
+    some = rules(FILE, answer({"events": [{"eventId": "e-1", "allowedTicketTypeIds": ["seat"]}]}))
+    none = rules(FILE, answer({"events": [{"eventId": "e-1", "allowedTicketTypeIds": None}]}))
+    assert some.events["e-1"].ticket_types == {"seat"}
+    assert none.events["e-1"].ticket_types is None
 
 
 @pytest.mark.parametrize("half", [{"beforeMinutes": 10}, {"beforeMinutes": 10, "afterMinutes": 0, "more": 1}])

@@ -151,3 +151,20 @@ def test_one_large_word_stands_over_a_verdict(given: Verdict, word: str) -> None
 )
 def test_a_stamp_is_written_as_the_cloud_writes_it(at: datetime, stamp: str) -> None:
     assert words.stamp(at) == stamp
+
+
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [
+        ("Ada Lovelace", "Ada Lovelace"),
+        ("Zoë Gruß-Łukasz 李 €", "Zoë Gruß-Łukasz 李 €"),
+        ("", ""),
+        ("\x1b[2Jgone", "\ufffd[2Jgone"),
+        ("two\nlines\r\t\0", "two\ufffdlines\ufffd\ufffd\ufffd"),
+        ("evil\u202elive\u200f", "evil\ufffdlive\ufffd"),
+        ("\x9b31m", "\ufffd31m"),
+        ("half\ud800", "half\ufffd"),
+    ],
+)
+def test_somebody_elses_text_cannot_command_a_terminal(given: str, shown: str) -> None:
+    assert words.plain(given) == shown

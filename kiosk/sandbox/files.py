@@ -42,7 +42,8 @@ def _array(file: TextIO) -> Iterator[Numbered]:
     """Yield the items one by one, so that only the text itself must fit into memory."""
     text = file.read()
     line, counted, at = 1, 0, text.index("[")
-    if text[(end := _past_blank(text, at + 1)) : end + 1] == "]":
+    end = _past_blank(text, at + 1)
+    if text[end : end + 1] == "]":
         at = end
     while text[at : at + 1] != "]":
         at = _past_blank(text, at + 1)
@@ -50,7 +51,7 @@ def _array(file: TextIO) -> Iterator[Numbered]:
         item, at = _item(text, at)
         yield line, item
     if trailing := text[at + 1 :].strip():
-        raise ValueError(f"line {text.count(chr(10), 0, at) + 1}: {trailing[:20]!r} after the end of the array")
+        raise ValueError(f"line {_line(text, at)}: {trailing[:20]!r} after the end of the array")
 
 
 def _item(text: str, at: int) -> tuple[Any, int]:
@@ -61,8 +62,12 @@ def _item(text: str, at: int) -> tuple[Any, int]:
         raise ValueError(f"line {error.lineno}: {error.msg}") from None
     end = _past_blank(text, end)
     if text[end : end + 1] not in (",", "]"):
-        raise ValueError(f"line {text.count(chr(10), 0, end) + 1}: a comma or the end of the array is missing")
+        raise ValueError(f"line {_line(text, end)}: a comma or the end of the array is missing")
     return item, end
+
+
+def _line(text: str, at: int) -> int:
+    return text.count("\n", 0, at) + 1
 
 
 def _past_blank(text: str, at: int) -> int:

@@ -55,6 +55,11 @@ SCHEMA = Schema(
             # The one index: a random key costs a page a scan, so declined scans are left out.
             "CREATE INDEX scan_by_ticket ON scan (ticket_id) WHERE result = 'approved'",
             """
+            CREATE TRIGGER scan_is_never_replaced BEFORE INSERT ON scan
+            WHEN new.seq <= (SELECT coalesce(max(seq), 0) FROM scan)
+            BEGIN SELECT raise(ABORT, 'the journal is append-only'); END
+            """,
+            """
             CREATE TRIGGER scan_is_never_changed BEFORE UPDATE ON scan
             BEGIN SELECT raise(ABORT, 'the journal is append-only'); END
             """,

@@ -17,6 +17,9 @@ from kiosk.store.tickets import ListState
 
 log = logging.getLogger(__name__)
 
+UNREADABLE = (StoreError, sqlite3.Error, ValueError, TypeError, OverflowError)
+"""What a list can raise that is damaged, or that another version wrote: the door does without it then."""
+
 
 class TicketList:
     """What the decision asks of `tickets.db`. Never raises: a list that cannot be read is a list that is missing."""
@@ -35,15 +38,17 @@ class TicketList:
         """Return what the list says of a code, with the list's completeness and age for these events."""
         try:
             database = self._database or self.refresh()
-            if found := tickets.by_barcode(database, code):
-                return Lookup(found, event_names=self._names)
-            return self._missing(self.refresh(), code, events, now)
-        except (StoreError, sqlite3.Error) as error:
+            found = tickets.by_barcode(database, code)
+            lookup = Lookup(found, event_names=self._names) if found else self._missing(code, events, now)
+        except UNREADABLE as error:
             self._lose(error)
             return Lookup()
+        self.problem = None
+        return lookup
 
-    def _missing(self, database: sqlite3.Connection, code: str, events: Iterable[str], now: Moment) -> Lookup:
+    def _missing(self, code: str, events: Iterable[str], now: Moment) -> Lookup:
         """Only where a code is not found does it matter how good the list is, to the last commit."""
+        database = self.refresh()
         found = tickets.by_barcode(database, code)
         former = None if found else tickets.by_former_code(database, code)
         states = [self._lists.get(event) for event in events]
@@ -53,7 +58,7 @@ class TicketList:
         """Return the ticket's approved scans at other doors."""
         try:
             return tickets.elsewhere(self._database or self.refresh(), ticket.id)
-        except (StoreError, sqlite3.Error) as error:
+        except UNREADABLE as error:
             self._lose(error)
             return ()
 
@@ -61,11 +66,11 @@ class TicketList:
         """Notice a list, a new file, or settings that have come. For the pauses: a scan is not to wait for it."""
         try:
             self.refresh()
-        except (StoreError, sqlite3.Error) as error:
+        except UNREADABLE as error:
             self._lose(error)
 
     def refresh(self) -> sqlite3.Connection:
-        """Return the open file, with states and settings as of its last commit. Raises StoreError, sqlite3.Error."""
+        """Return the open file, with states and settings as of its last commit. Raises UNREADABLE."""
         inode = _inode(self._directory / tickets.FILE)
         if self._database is None or inode != self._inode:
             self.close()
@@ -76,7 +81,6 @@ class TicketList:
             self._names = tickets.event_names(self._database)
             self._read_settings(self._database)
             self._version = version
-            self.problem = None
         return self._database
 
     def _read_settings(self, database: sqlite3.Connection) -> None:
@@ -103,7 +107,7 @@ class TicketList:
 def _inode(path: Path) -> int:
     try:
         return path.stat().st_ino
-    except FileNotFoundError:
+    except OSError:
         return 0
 
 

@@ -65,7 +65,10 @@ SCHEMA = Schema(
             """,
             """
             CREATE TRIGGER ticket_gets_a_new_code AFTER UPDATE OF barcode ON ticket WHEN old.barcode <> new.barcode
-            BEGIN INSERT OR IGNORE INTO former_code VALUES (old.barcode, old.id); END
+            BEGIN
+                INSERT INTO former_code SELECT old.barcode, old.id
+                WHERE NOT EXISTS (SELECT 1 FROM former_code WHERE barcode = old.barcode AND ticket_id = old.id);
+            END
             """,
             """
             CREATE TABLE elsewhere (

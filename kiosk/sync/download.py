@@ -7,7 +7,7 @@ the cloud's own time of the last look, with an overlap. The kiosk's clock plays 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -65,10 +65,14 @@ class Download:
 
     def look_at_tickets(self) -> None:
         """Bring every event's list up to date. Raises the first CloudError, after all have been tried."""
+        self._for_each_event(self._bring_up_to_date)
+
+    def _for_each_event(self, look: Callable[[str], None]) -> None:
+        """One event that fails leaves the others alone."""
         failed: CloudError | None = None
         for event_id in self.events():
             try:
-                self._bring_up_to_date(event_id)
+                look(event_id)
             except CloudError as error:
                 failed = failed or error
         if failed is not None:
@@ -107,9 +111,8 @@ class Download:
         return replace(state, complete=True, watermark=watermark, upto=None, skip=0, checked=clock.now())
 
     def look_elsewhere(self) -> None:
-        """Fetch what other doors have admitted since the last look. Raises CloudError."""
-        for event_id in self.events():
-            self._look_elsewhere(event_id)
+        """Fetch what other doors have done since the last look. Raises the first CloudError, after all were tried."""
+        self._for_each_event(self._look_elsewhere)
 
     def _look_elsewhere(self, event_id: str) -> None:
         """Newest first, up to the one that was newest at the last look."""

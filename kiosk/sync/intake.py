@@ -5,6 +5,7 @@ A row that cannot be read is reported with its line and left out; it never costs
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import itertools
 import json
@@ -17,7 +18,6 @@ from kiosk.cloud.answers import ticket_rows
 from kiosk.errors import Refused
 from kiosk.model import Moment
 from kiosk.store.tickets import ListState, Tickets
-from kiosk.words import stamp
 
 Row = tuple[int, object]
 """A line number and what stands there; a text instead of an object is what is wrong with it."""
@@ -54,7 +54,7 @@ class Intake:
         good: list[tuple[Any, str]] = []
         for line, row in chunk:
             read, bad = ticket_rows([self._completed(row)])
-            good += ((ticket, changed or stamp(self.now.at)) for ticket, changed in read)
+            good += read
             self._reject(line, [row if isinstance(row, str) else problem for _, problem in bad])
         self.taken += len(good)
         return good
@@ -90,7 +90,7 @@ def read_rows(path: Path) -> Iterator[Row]:
 def _array(text: str, path: Path) -> Iterator[Row]:
     try:
         rows = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise Refused(f"{path}: not valid JSON: {error}") from error
     yield from enumerate(rows, start=1)
 
@@ -108,11 +108,14 @@ def _lines(file: Iterable[str]) -> Iterator[Row]:
 def _table(file: Iterable[str], path: Path) -> Iterator[Row]:
     lines = iter(file)
     header = next(lines)
-    reader = csv.DictReader(itertools.chain([header], lines), delimiter=_delimiter(header))
+    reader = csv.DictReader(itertools.chain([header], lines), delimiter=_delimiter(header), strict=True)
     if "barcode" not in (reader.fieldnames or ()):
         raise Refused(f"{path}: neither JSON nor CSV with a column named barcode")
-    for row in reader:
-        yield reader.line_num, _cells(row)
+    try:
+        for row in reader:
+            yield reader.line_num, _cells(row)
+    except csv.Error as error:
+        yield reader.line_num, f"from here on it is no table, a quotation mark may be missing: {error}"
 
 
 def _delimiter(header: str) -> str:
@@ -129,7 +132,7 @@ def _cells(row: dict[str | Any, Any]) -> object:
 def _cell(name: str, text: str) -> object:
     if name not in LISTS:
         return text
-    try:
-        return json.loads(text)
-    except ValueError:
-        return [part.strip() for part in text.split(";") if part.strip()]
+    if text.startswith("["):
+        with contextlib.suppress(ValueError):  # it only looks like JSON
+            return json.loads(text)
+    return [part.strip() for part in text.split(";") if part.strip()]

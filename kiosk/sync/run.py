@@ -11,6 +11,7 @@ from datetime import datetime
 
 from kiosk import clock, config
 from kiosk.errors import CloudError, NoAnswer, NotSent
+from kiosk.plan import back_off_s
 from kiosk.sync.download import Download
 from kiosk.sync.upload import Upload
 from kiosk.words import stamp
@@ -20,7 +21,8 @@ log = logging.getLogger(__name__)
 ONCE_TRIES = 3
 """How many failures in a row end a pass of `--once`."""
 
-UPLOAD = "delivery"
+UPLOAD, SETTINGS, TICKETS, OTHERS = "delivery", "settings", "tickets", "scans of other doors"
+"""What is done with the cloud, as problems with it are told."""
 
 
 @dataclass(slots=True)
@@ -92,30 +94,30 @@ def download_once(download: Download, contact: Contact) -> None:
 
 def run_download(download: Download, contact: Contact, intervals: config.Sync, stop: threading.Event) -> None:
     """Look at each part at its interval until told to stop."""
-    scans_due = 0.0
+    every = dict.fromkeys((SETTINGS, TICKETS), intervals.tickets_interval_s) | {OTHERS: intervals.scans_interval_s}
+    due = dict.fromkeys(every, 0.0)
     while not stop.is_set():
-        parts = _parts(download)
-        elsewhere = parts.pop("scans of other doors")
-        for part, look in parts.items():
-            _look(part, look, contact)
-        if time.monotonic() >= scans_due:
-            scans_due = time.monotonic() + intervals.scans_interval_s
-            _look("scans of other doors", elsewhere, contact)
-        stop.wait(intervals.tickets_interval_s)
+        for part, look in _parts(download).items():
+            if time.monotonic() >= due[part]:
+                asked_s = _look(part, look, contact)
+                due[part] = time.monotonic() + max(every[part], asked_s)
+        stop.wait(max(0.0, min(due.values()) - time.monotonic()))
 
 
 def _parts(download: Download) -> dict[str, Callable[[], None]]:
     return {
-        "settings": download.look_at_settings,
-        "tickets": download.look_at_tickets,
-        "scans of other doors": download.look_elsewhere,
+        SETTINGS: download.look_at_settings,
+        TICKETS: download.look_at_tickets,
+        OTHERS: download.look_elsewhere,
     }
 
 
-def _look(part: str, look: Callable[[], None], contact: Contact) -> None:
+def _look(part: str, look: Callable[[], None], contact: Contact) -> float:
+    """Look once; return for how many seconds the cloud asks to be left alone."""
     try:
         look()
     except CloudError as error:
         contact.failed(part, error)
-    else:
-        contact.went_well(part)
+        return back_off_s(0, 0.0, error.wait_s)
+    contact.went_well(part)
+    return 0.0

@@ -10,14 +10,14 @@ import logging
 import random
 import sqlite3
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Protocol
 
 from kiosk import plan
 from kiosk.cloud.answers import ScanRow
-from kiosk.errors import CloudError, NoAnswer, NoListYet, Rejected
+from kiosk.errors import CloudError, Misaddressed, NoAnswer, NoListYet, NotSent, Rejected, Unauthorized
 from kiosk.model import Delivery, Scan
 from kiosk.store import journal
 from kiosk.store.ledger import Ledger
@@ -55,9 +55,9 @@ class Upload:
         self._take_in()
         match plan.next_action(self._standing()):
             case plan.Post(numbers):
-                self._post(self._scans(numbers))
+                self._carry_out(self._post, numbers)
             case plan.ReadBack(numbers):
-                self._read_back(self._scans(numbers))
+                self._carry_out(self._read_back, numbers)
             case plan.Wait(seconds):
                 return seconds
             case plan.Nothing():
@@ -85,6 +85,15 @@ class Upload:
 
     def _scans(self, numbers: Sequence[int]) -> list[Scan]:
         return journal.scans(self._journal, numbers) if self._journal is not None else []
+
+    def _carry_out(self, step: Callable[[Sequence[Scan]], None], numbers: Sequence[int]) -> None:
+        """Take a step with these scans, if the journal still has them."""
+        scans = self._scans(numbers)
+        if scans:
+            step(scans)
+            return
+        self.problem = NotSent(f"the journal has lost scan {numbers[0]}, which was to be delivered")
+        self._wait(self.problem)
 
     def _post(self, scans: Sequence[Scan]) -> None:
         numbers = [scan.seq for scan in scans]
@@ -124,7 +133,7 @@ class Upload:
             log.warning("cannot see which scans have arrived: %s", error)
             self._wait(error)
         else:
-            self._pace = plan.Pace(self._pace.size, self._pace.full)
+            self._pace = self._pace.looked()
 
     def _marks(self, event_id: str, ours: Sequence[Scan]) -> Iterator[plan.Mark]:
         """What the cloud has from the time of these scans; it ends as soon as all of them are found."""
@@ -144,6 +153,8 @@ class Upload:
 
     def _wait(self, error: CloudError) -> None:
         self._pace = self._pace.failed(time.monotonic(), random.random(), error.wait_s)  # noqa: S311  # jitter
+        if isinstance(error, Unauthorized | Misaddressed):  # a person is about to mend it, and wants to see it work
+            self._pace = self._pace.at_most(time.monotonic(), plan.MENDING_S)
 
     @property
     def failures(self) -> int:

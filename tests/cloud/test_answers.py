@@ -47,7 +47,8 @@ def test_a_ticket_with_all_fields_is_read_with_all_fields():
     )  # fmt: skip
     assert found == Ticket(
         "t-1", "CODE00001", "fest", "standing", "Standing", "Ada", "INVALID", "Floor", "3", "14", frozenset({"north"}),
-        datetime(2030, 1, 23, 23, tzinfo=UTC), datetime(2030, 2, 1, tzinfo=UTC), frozenset({"gala"}), "series", "seller",
+        datetime(2030, 1, 23, 23, tzinfo=UTC), datetime(2030, 2, 1, tzinfo=UTC), frozenset({"gala"}), "series",
+        "seller",
     )  # fmt: skip
 
 
@@ -94,9 +95,11 @@ def test_the_time_of_its_last_change_comes_with_each_ticket(fields, at):
 @pytest.mark.parametrize(
     ("row", "what"),
     [
-        ({**TICKET, "_id": None}, "_id"), ({**TICKET, "barcode": 12345678}, "barcode"), ({**TICKET, "barcode": ""}, "barcode"),
+        ({**TICKET, "_id": None}, "_id"), ({**TICKET, "barcode": 12345678}, "barcode"),
+        ({**TICKET, "barcode": ""}, "barcode"),
         ({**TICKET, "barcode": "x" * 513}, "barcode"), ({**TICKET, "entry": "north"}, "entry"),
-        ({**TICKET, "status": 5}, "status"), ({}, "_id"), (None, "row"), ("a string", "row"), ([TICKET], "row"), (7, "row"),
+        ({**TICKET, "status": 5}, "status"), ({}, "_id"), (None, "row"), ("a string", "row"), ([TICKET], "row"),
+        (7, "row"),
     ],
 )  # fmt: skip
 def test_a_row_that_cannot_be_read_is_set_aside_with_what_is_wrong_and_costs_no_other(row, what):

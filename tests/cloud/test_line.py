@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -252,7 +253,7 @@ def test_silence_is_noticed_within_ten_seconds_and_a_connection_within_three():
 @pytest.mark.parametrize("head", [0, 1])
 def test_an_answer_that_dribbles_in_is_given_up_as_a_whole_not_only_byte_by_byte(cloud, to, monkeypatch, head):
     """The settings have about 800 bytes: at this speed they take minutes, and no single wait is longer than 0.1 s."""
-    monkeypatch.setattr(line, "PATIENCE_S", 0.5, raising=False)
+    monkeypatch.setattr(line, "PATIENCE_S", 0.5)
     cloud.arm("dribble", None, seconds=0.1, head=head)
     given_up: queue.SimpleQueue[Exception] = queue.SimpleQueue()
     drawn = to(cloud.url)
@@ -265,12 +266,35 @@ def test_an_answer_that_dribbles_in_is_given_up_as_a_whole_not_only_byte_by_byte
 
     asking = threading.Thread(target=ask, daemon=True)
     asking.start()
-    asking.join(3)
+    asking.join(3.0)
     late = asking.is_alive()
     cloud.stop()  # ends a wait that nobody else ends
     asking.join(10)
     assert not late, "still waiting for the rest of the answer"
     assert isinstance(given_up.get(), NoAnswer)
+
+
+def test_a_request_that_was_given_up_before_it_was_sent_is_never_sent_afterwards(cloud, to, monkeypatch, eventually):
+    """Sent behind our back, after the cloud was asked what it has, it would double every scan in it."""
+    monkeypatch.setattr(line, "PATIENCE_S", 0.2)
+    resolve, asked, resolved = socket.getaddrinfo, threading.Event(), threading.Event()
+
+    def slowly(*arguments: Any, **options: Any) -> Any:
+        asked.wait(10)
+        try:
+            return resolve(*arguments, **options)
+        finally:
+            resolved.set()
+
+    monkeypatch.setattr(socket, "getaddrinfo", slowly)
+    scan = dict.fromkeys(("ticketId", "eventId", "barcode", "ticketTypeId"), "CODE00001")
+    drawn = to(cloud.url)
+    failure(lambda: drawn.post("/scans", [scan | {"type": "checkin", "scanResult": "approved"}]))
+    asked.set()  # the name server answers at last
+    assert resolved.wait(5)
+    eventually("nobody is on the line any more", lambda: not [t for t in threading.enumerate() if t.name == "line"])
+    assert cloud.scans() == []
+    assert drawn.get(ME).body["name"] == "Sandbox gate"  # the line itself is none the worse
 
 
 # --- being asked to wait ---------------------------------------------------------------------------------------------

@@ -10,10 +10,41 @@ def test_the_settings_have_every_field_and_all_events(box, http, event):
     me = http.get(ME).json()
     assert set(me) == {"sellerId", "_id", "name", "deviceSettings", "accessControlSettings"}
     assert me["accessControlSettings"] == {"includeDetailsRequiredTickets": False}
-    config = me["deviceSettings"]["scanConfig"]
-    assert [each["eventId"] for each in config["events"]] == [event, "e2"]
-    assert set(config) >= {"mode", "events", "scanZoneId", "scanTypes", "enableMultiCheckin", "checkTimeslots", "tapAndGo"}
-    assert any(config["scanTypes"].values())
+    device = me["deviceSettings"]
+    assert set(device) == {
+        "accessMode",
+        "scanGroupId",
+        "colorSettings",
+        "enableSoundFeedback",
+        "enableHapticFeedback",
+        "scanRevealInterval",
+        "ticketSyncInterval",
+        "scanConfig",
+    }
+    assert device["scanRevealInterval"] in (1, 3, 5, 10, 15, 30)
+    assert device["ticketSyncInterval"] in (5, 15, 30, 60, 300, 600, 900)
+    colors = device["colorSettings"]
+    assert set(colors) == {"success", "declined", "repeated", "highlighted", "actionRequired"}
+    assert set(colors.values()) <= {"green", "orange", "red", "blue", "pink"}
+    assert (colors["success"], colors["declined"]) == ("green", "red")
+    assert device["scanConfig"].pop("scanZoneId")
+    assert device["scanConfig"] == {
+        "mode": "default",
+        "events": [admitting_all(event), admitting_all("e2")],
+        "scanTypes": {"checkin": True, "checkout": True},
+        "enableMultiCheckin": False,
+        "checkTimeslots": False,
+        "tapAndGo": {"enabled": False, "eventIds": []},
+    }
+
+
+def admitting_all(event_id):
+    return {
+        "eventId": event_id,
+        "allowAllTicketTypes": True,
+        "allowedTicketTypeIds": [],
+        "timeslotSettings": {"beforeMinutes": 0, "afterMinutes": 0},
+    }
 
 
 def test_changed_settings_are_merged_and_null_removes(http):
@@ -60,7 +91,13 @@ def test_a_changed_ticket_keeps_its_place(box, tickets):
 
 def test_increments_are_cut_by_the_later_of_created_and_updated(box, tickets, event):
     def ticket(n, created, updated):
-        return {"_id": f"i{n}", "barcode": f"INCREMENT{n}", "eventId": event, "createdAt": created, "updatedAt": updated}
+        return {
+            "_id": f"i{n}",
+            "barcode": f"INCREMENT{n}",
+            "eventId": event,
+            "createdAt": created,
+            "updatedAt": updated,
+        }
 
     first, second, third = (f"2031-01-0{day}T00:00:00.000Z" for day in (1, 2, 3))
     box.add_tickets([ticket(1, first, first), ticket(2, first, second), ticket(3, third, third)])

@@ -1,3 +1,4 @@
+import json
 from typing import Any
 
 import pytest
@@ -48,7 +49,7 @@ def test_a_required_field_must_be_there(upload, scan, field):
 @pytest.mark.parametrize("field", REQUIRED)
 @pytest.mark.parametrize("value", ["", 7, {}])
 def test_a_required_field_must_be_a_string_that_is_not_empty(upload, scan, field, value):
-    assert refused(upload(scan(**{field: value}))).startswith(f"[0].{field} must be")
+    assert refused(upload(scan(**{field: value}))).startswith(f"[0].{field} must ")
 
 
 @pytest.mark.parametrize(
@@ -69,8 +70,6 @@ def test_a_required_field_must_be_a_string_that_is_not_empty(upload, scan, field
 )
 def test_a_wrong_or_unknown_field_is_named(box, http, scan, wrong):
     # Written out, because httpx itself cannot encode a lone surrogate.
-    import json
-
     answer = http.post("/api/scans", content=json.dumps([scan(), scan() | wrong]))
     assert refused(answer).startswith(f"[1].{next(iter(wrong))} ")
     assert box.scans() == []
@@ -146,6 +145,7 @@ def test_a_scan_without_a_time_counts_from_its_arrival(http, upload, scan):
         "eventId=",
         "time=2030",
         "time=[]",
+        "time=soon",
         'time={"$near":"2030-01-23T23:00:00.123Z"}',
         'time={"$gte":"yesterday"}',
         "limit=5",
