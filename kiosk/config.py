@@ -32,8 +32,8 @@ def _printable(text: str) -> str:
 
 
 def _named(path: Path) -> Path:
-    if path == Path():
-        raise ValueError("needs a path")
+    if path == Path() or not str(path).isprintable():
+        raise ValueError("needs a path of printable characters")
     return path
 
 
@@ -45,6 +45,8 @@ Minutes = Annotated[float, Field(ge=0, le=60 * 24 * 7)]
 
 def _checked_url(url: str) -> str:
     parts = urlsplit(url)
+    if any(character.isspace() for character in url):
+        raise ValueError("has a space in it: needs a whole address such as https://portier.vivenu.com/api")
     if parts.scheme not in {"http", "https"} or not parts.hostname or not _has_possible_port(parts):
         raise ValueError("needs a whole address such as https://portier.vivenu.com/api")
     if parts.scheme == "http" and not _is_loopback(parts.hostname):

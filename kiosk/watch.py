@@ -11,6 +11,7 @@ import logging
 import os
 import select
 import selectors
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
@@ -79,6 +80,7 @@ class Ears:
         self._wake_read, self._wake_write = os.pipe()
         self._poll.register(self._wake_read, selectors.EVENT_READ)
         self._stopping = False
+        self._lock = threading.Lock()
         self.ticked_ns = boottime_ns()
 
     def run(self) -> None:
@@ -92,9 +94,11 @@ class Ears:
             self._close_all()
 
     def stop(self) -> None:
-        """End `run` soon. May be called from any thread."""
-        self._stopping = True
-        os.write(self._wake_write, b"x")
+        """End `run` soon. May be called from any thread, and more than once."""
+        with self._lock:
+            if not self._stopping:
+                self._stopping = True
+                os.write(self._wake_write, b"x")
 
     def state(self) -> list[dict[str, object]]:
         """What is plugged in, for people."""
@@ -125,8 +129,8 @@ class Ears:
     def _open(self, ear: _Ear) -> None:
         try:
             scanner = ear.lane.open()
-        except ScannerLost as lost:
-            self._note(ear, lost)
+        except Exception as error:  # noqa: BLE001  # whatever is wrong with one scanner, the others are heard
+            self._note(ear, _lost(ear, error))
             return
         ear.scanner, ear.problem = scanner, None
         self._poll.register(scanner.fileno(), selectors.EVENT_READ, ear)
@@ -137,8 +141,8 @@ class Ears:
             return
         try:
             readings = ear.scanner.read(self._now())
-        except ScannerLost as lost:
-            self._lose(ear, lost)
+        except Exception as error:  # noqa: BLE001
+            self._lose(ear, _lost(ear, error))
             return
         for reading in readings:
             self._heard(replace(reading, direction=reading.direction or ear.lane.direction))
@@ -161,10 +165,14 @@ class Ears:
         return min(TICK_S, max(0.0, (min(retries) - boottime_ns()) / 1e9))
 
     def _close(self, ear: _Ear) -> None:
-        if ear.scanner is not None:
-            self._poll.unregister(ear.scanner.fileno())
-            ear.scanner.close()
-            ear.scanner = None
+        if ear.scanner is None:
+            return
+        scanner, ear.scanner = ear.scanner, None
+        try:
+            self._poll.unregister(scanner.fileno())
+            scanner.close()
+        except Exception as error:  # noqa: BLE001
+            _lost(ear, error)
 
     def _close_all(self) -> None:
         for ear in self._ears:
@@ -172,3 +180,11 @@ class Ears:
         self._poll.close()
         os.close(self._wake_read)
         os.close(self._wake_write)
+
+
+def _lost(ear: _Ear, error: Exception) -> ScannerLost:
+    """A scanner that fails as nobody foresaw is lost like any other; the log tells where."""
+    if isinstance(error, ScannerLost):
+        return error
+    log.error("scanner %s: unforeseen", ear.lane.name, exc_info=error)
+    return ScannerLost(f"unforeseen: {error!r}")

@@ -326,20 +326,29 @@ class Faulty:
             raise self._error
 
 
-@pytest.mark.parametrize("fails", ["open", "read", "close"])
 @pytest.mark.parametrize(
-    "error", [OSError(errno.EMFILE, "Too many open files"), ValueError("baud rate"), RecursionError()]
+    ("fails", "error"),
+    [
+        ("open", ValueError("Failed to set custom baud rate")),
+        ("read", OSError(errno.EMFILE, "Too many open files")),
+        ("read", RecursionError("maximum recursion depth exceeded")),
+        ("close", OSError(errno.EIO, "Input/output error")),
+    ],
 )
 def test_a_scanner_that_fails_as_nobody_foresaw_is_a_lost_one_and_the_others_are_heard(
-    room, plugs, eventually, fails, error
+    room, plugs, eventually, caplog, fails, error
 ):
     faulty = Faulty(fails, error)
     room.listen(Lane("faulty", "serial", "nowhere", faulty.open), plugs[0].lane())
-    eventually("it was tried again", lambda: faulty.opened >= 2 or not room.thread.is_alive())
+    eventually("it was tried again", lambda: faulty.opened >= 3 or not room.thread.is_alive())
     plugs[0].send(b"A\r")
     assert room.next("left").code == "A"
     room.stop()
     assert faulty.closed == (faulty.opened if fails != "open" else 0)
+    if fails != "close":
+        assert str(error) in caplog.text
+    if fails == "open":
+        assert caplog.text.count("Traceback") <= 1  # not twice a second all night
 
 
 # --- what ends by itself ---------------------------------------------------------------------------------------------
@@ -451,20 +460,24 @@ def test_stopping_before_the_start_ends_at_once(room, plugs):
     assert descriptors() == before
 
 
-def test_stopping_twice_or_after_the_end_writes_to_nobody_elses_file(room, plugs, tmp_path):
-    room.listen(plugs[0].lane())
-    ears = room.ears
-    room.stop()
-    files = [(tmp_path / f"{number}").open("wb", buffering=0) for number in range(64)]  # on the numbers now free
+def written_by(stop, directory: Path) -> list[str]:
+    """Return which files have got something, of many that were opened on the numbers that had become free."""
+    files = [(directory / f"file{number}").open("wb", buffering=0) for number in range(64)]
     try:
-        ears.stop()
+        stop()
     finally:
         for file in files:
             file.close()
-    assert [file for file in tmp_path.iterdir() if file.name.isdigit() and file.stat().st_size] == []
+    return [Path(file.name).name for file in files if Path(file.name).stat().st_size]
 
 
-def test_scanners_are_closed_even_when_the_ears_fall_ill(plugs):
+def test_stopping_twice_or_after_the_end_writes_to_nobody_elses_file(room, plugs, tmp_path):
+    ears = room.listen(plugs[0].lane())
+    room.stop()
+    assert written_by(ears.stop, tmp_path) == []
+
+
+def test_scanners_are_closed_even_when_the_ears_fall_ill(plugs, tmp_path):
     """A reading that nobody takes is a fault of the program; its devices are free for the next one all the same."""
 
     def nobody(reading: Reading) -> None:
@@ -481,3 +494,4 @@ def test_scanners_are_closed_even_when_the_ears_fall_ill(plugs):
     with pytest.raises(RuntimeError, match="nobody listens"):
         ears.run()
     assert descriptors() == before
+    assert written_by(ears.stop, tmp_path) == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -37,6 +38,7 @@ def command(once: bool) -> None:
     network goes down and comes back, everything is delivered. The exit status is 0 only when every scan reached the
     cloud exactly once. Without a terminal to type at, it runs as with --once.
     """
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # the stage takes its programs down with it
     console = Console()
     console.print("Starting a cloud, a gate, sync and a display …")
     with Stage() as stage:

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from kiosk.cli.options import on_signal
-from kiosk.errors import KioskError, Refused
+from kiosk.errors import Refused
 from kiosk.sandbox import FAULTS, Sandbox, generate_tickets, read_tickets
 
 EVENT_ID, EVENT_NAME = "62a1c0ffee0000000000e001", "Summer Night Festival"
@@ -49,16 +49,18 @@ def command(
         _fill(box, tickets, event_id, seed)
         for fault in faults:
             _arm(box, fault)
-    except (OSError, ValueError) as error:
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
+    except OSError as error:
         raise Refused(f"the sandbox cannot start: {error}") from error
-    click.echo(f"{box.url}/api", nl=True)
-    click.echo(f"sandbox cloud for event {event_id}: Ctrl-C ends it", err=True)
-    _serve(box)
+    _serve(box, event_id)
 
 
-def _serve(box: Sandbox) -> None:
+def _serve(box: Sandbox, event_id: str) -> None:
     over: queue.SimpleQueue[None] = queue.SimpleQueue()  # an Event's lock is not for signal handlers
     with on_signal(lambda: over.put(None)), box:
+        click.echo(f"{box.url}/api")
+        click.echo(f"sandbox cloud for event {event_id}: Ctrl-C ends it", err=True)
         over.get()
 
 
@@ -66,8 +68,10 @@ def _fill(box: Sandbox, tickets: str, event_id: str, seed: int) -> None:
     box.add_event(event_id, EVENT_NAME)
     if tickets.isdecimal():
         box.add_tickets(generate_tickets(int(tickets), event_id, seed))
-    else:
+    elif Path(tickets).is_file():
         box.add_tickets(read_tickets(Path(tickets), event_id))
+    else:
+        raise ValueError(f"--tickets {tickets}: neither a number nor a file that is there")
 
 
 def _arm(box: Sandbox, words: str) -> None:
@@ -79,4 +83,4 @@ def _arm(box: Sandbox, words: str) -> None:
     elif times.isdecimal():
         box.arm(name, int(times))
     else:
-        raise KioskError(f"--fault {words}: say {name}=3 for three times, or {name}=always")
+        raise click.UsageError(f"--fault {words}: say {name}=3 for three times, or {name}=always")

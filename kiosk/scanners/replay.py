@@ -6,6 +6,7 @@ file is taken as the plain bytes of a scanner, as fast as they can be read.
 
 from __future__ import annotations
 
+import itertools
 import json
 import logging
 import os
@@ -22,6 +23,7 @@ from kiosk.model import Moment, Reading
 log = logging.getLogger(__name__)
 
 CHUNK = 4096
+LONGEST_S = 7 * 86_400.0
 STEP = b'{"at_s":'
 """How the lines of a recording begin, and no ticket's code does."""
 
@@ -31,12 +33,10 @@ class ReplayScanner:
 
     def __init__(self, device: str, frames: Frames) -> None:
         self._frames = frames
-        try:
-            source = os.fdopen(os.dup(0), "rb") if device == "-" else Path(device).open("rb")  # noqa: SIM115
-        except OSError as error:
-            raise ScannerLost(f"{device}: {error}") from error
+        if device != "-" and (Path(device).is_dir() or not os.access(device, os.R_OK)):
+            raise ScannerLost(f"{device}: there is no such recording, or this user may not read it")
         self._out, into = os.pipe()
-        threading.Thread(target=_pour, args=(source, into), name="replay", daemon=True).start()
+        threading.Thread(target=_pour, args=(device, into), name="replay", daemon=True).start()
 
     def fileno(self) -> int:
         return self._out
@@ -52,32 +52,52 @@ class ReplayScanner:
         os.close(self._out)
 
 
-def _pour(source: BufferedReader, into: int) -> None:
-    with source, os.fdopen(into, "wb", buffering=0) as pipe:
+def _pour(device: str, into: int) -> None:
+    """Open the source here, where a pipe that nobody writes to keeps nobody waiting."""
+    with os.fdopen(into, "wb", buffering=0) as pipe:
         try:
-            for chunk in _chunks(source):
-                pipe.write(chunk)
+            with os.fdopen(os.dup(0), "rb") if device == "-" else Path(device).open("rb") as source:
+                for chunk in _chunks(source):
+                    pipe.write(chunk)
         except BrokenPipeError:
             return  # the gate has stopped listening
+        except OSError as error:
+            log.warning("replay: %s: %s", device, error)
 
 
 def _chunks(source: BufferedReader) -> Iterator[bytes]:
     """What the scanner sent, when it sent it."""
-    if not source.peek(len(STEP)).startswith(STEP):
+    head = _head(source)
+    if head != STEP:
+        yield head
         yield from iter(lambda: source.read1(CHUNK), b"")
         return
     started = time.monotonic()
-    for line in source:
+    for line in itertools.chain([head + source.readline()], source):
         at_s, data = _step(line)
         time.sleep(max(0.0, started + at_s - time.monotonic()))
         yield data
+
+
+def _head(source: BufferedReader) -> bytes:
+    """The first bytes, as many as tell a recording from a scanner's own."""
+    head = b""
+    while len(head) < len(STEP) and STEP.startswith(head):
+        piece = source.read1(len(STEP) - len(head))
+        if not piece:
+            break
+        head += piece
+    return head
 
 
 def _step(line: bytes) -> tuple[float, bytes]:
     """Read a line of a recording; one that cannot be read sends nothing."""
     try:
         found = json.loads(line)
-        return float(found["at_s"]), found["bytes"].encode("latin-1")
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        at_s, data = float(found["at_s"]), found["bytes"].encode("latin-1")
+        if not at_s <= LONGEST_S:
+            raise ValueError(f"at_s is {at_s}")
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         log.warning("replay: a line of the recording cannot be read: %s", error)
         return 0.0, b""
+    return at_s, data

@@ -32,17 +32,9 @@ class SocketScanner:
 
     def __init__(self, path: Path, lane: str) -> None:
         self._path, self._lane = path, lane
+        self._listener = _listen(path)
+        self._leaving: list[_Client] = []
         self._poll = selectors.EpollSelector()
-        try:
-            path.unlink(missing_ok=True)
-            with _reachable(path) as name:
-                self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-                self._listener.bind(name)
-            path.chmod(0o600)
-        except OSError as error:
-            raise ScannerLost(f"{path}: {error}") from error
-        self._listener.listen(MAX_CLIENTS)
-        self._listener.setblocking(False)
         self._poll.register(self._listener, selectors.EVENT_READ)
 
     def fileno(self) -> int:
@@ -54,8 +46,8 @@ class SocketScanner:
         for key, _ in self._poll.select(0):
             if key.fileobj is self._listener:
                 self._welcome()
-            elif (reading := self._listen_to(key.data, moment)) is not None:
-                readings.append(reading)
+            else:
+                readings += self._listen_to(key.data, moment)
         return readings
 
     def _welcome(self) -> None:
@@ -66,18 +58,20 @@ class SocketScanner:
         client = _Client(connection)
         self._poll.register(connection, selectors.EVENT_READ, client)
 
-    def _listen_to(self, client: _Client, moment: Moment) -> Reading | None:
-        line = client.line()
-        if line is None:
+    def _listen_to(self, client: _Client, moment: Moment) -> list[Reading]:
+        found = [_reading(line, self._lane, moment, client) for line in client.lines()]
+        if client.finished:
             self._poll.unregister(client.connection)
-            client.close()
-            return None
-        return _reading(line, self._lane, moment, client) if line else None
+            client.leave()
+            self._leaving = [left for left in (*self._leaving, client) if left.connection.fileno() >= 0]
+        return [reading for reading in found if reading is not None]
 
     def close(self) -> None:
         for key in list(self._poll.get_map().values()):
             if key.data is not None:
                 key.data.close()
+        for client in self._leaving:
+            client.close()
         self._poll.close()
         self._listener.close()
         self._path.unlink(missing_ok=True)
@@ -89,23 +83,30 @@ class _Client:
     def __init__(self, connection: socket.socket) -> None:
         connection.setblocking(False)
         self.connection = connection
+        self.finished = False
         self._lock = threading.Lock()
         self._received = b""
+        self._waiting = 0
 
-    def line(self) -> bytes | None:
-        """Return a whole line, nothing while it is incomplete, None when the client has gone or talks too long."""
+    def lines(self) -> list[bytes]:
+        """Return the lines that are whole by now; `finished` is set when the client has said all, or talks too long."""
         try:
             data = self.connection.recv(MAX_LINE)
         except BlockingIOError:
-            return b""
+            return []
         except OSError:  # reset by the client: it has gone
-            return None
-        self._received += data
-        line, end, rest = self._received.partition(b"\n")
-        if not data or len(self._received) > MAX_LINE:
-            return None
-        self._received = rest if end else self._received
-        return line if end else b""
+            data = b""
+        *lines, self._received = (self._received + data).split(b"\n")
+        self.finished = not data or len(self._received) > MAX_LINE
+        with self._lock:
+            self._waiting += len(lines)
+        return lines
+
+    def leave(self) -> None:
+        """Close once every question has its answer: who has said all may still listen."""
+        with self._lock:
+            if self._waiting <= 0:
+                self.connection.close()
 
     def tell(self, answer: Answer) -> None:
         """Send the answer, if the client still wants it."""
@@ -115,12 +116,30 @@ class _Client:
             "repeated": answer.repeated,
         }
         with self._lock:
+            self._waiting -= 1
             if self.connection.fileno() >= 0:
                 _send(self.connection, words)
+                if self.finished and self._waiting <= 0:
+                    self.connection.close()
 
     def close(self) -> None:
         with self._lock:
             self.connection.close()
+
+
+def _listen(path: Path) -> socket.socket:
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        path.unlink(missing_ok=True)
+        with _reachable(path) as name:
+            listener.bind(name)
+        path.chmod(0o600)
+        listener.listen(MAX_CLIENTS)
+    except OSError as error:
+        listener.close()
+        raise ScannerLost(f"{path}: {error}") from error
+    listener.setblocking(False)
+    return listener
 
 
 def _send(connection: socket.socket, words: object) -> bool:
@@ -137,7 +156,7 @@ def _reading(line: bytes, lane: str, moment: Moment, client: _Client) -> Reading
         words = json.loads(line)
         raw = words["code"].encode("utf-8", "surrogateescape")
         direction = Direction(words["type"]) if words.get("type") else None
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         client.tell(Answer(None, f"this is not a code handed in: {error}"))
         return None
     reading = decode.whole(raw, lane, moment, direction, client.tell)

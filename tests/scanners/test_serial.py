@@ -1,0 +1,197 @@
+"""A scanner on a serial port: a pty, whose other end is the scanner; closing that end pulls the plug."""
+
+import os
+import pty
+import select
+import threading
+import tty
+from contextlib import closing, suppress
+from pathlib import Path
+
+import pytest
+
+from kiosk import clock
+from kiosk.decode import NOT_TEXT, TOO_LONG, Frames
+from kiosk.errors import ScannerLost
+from kiosk.scanners.serial import SerialScanner
+
+PATIENCE_S = 10.0
+NEVER_MS = 5_000
+
+
+class Port:
+    """A serial port and the scanner at its far end."""
+
+    def __init__(self) -> None:
+        self._far, near = pty.openpty()
+        tty.setraw(near)
+        self.device = os.ttyname(near)
+        self._near = near
+
+    def send(self, data: bytes) -> None:
+        while data:
+            data = data[os.write(self._far, data) :]
+
+    def unplug(self) -> None:
+        for descriptor in (self._far, self._near):
+            with suppress(OSError):
+                os.close(descriptor)
+
+
+@pytest.fixture
+def port():
+    made = Port()
+    yield made
+    made.unplug()
+
+
+@pytest.fixture
+def scanner(port):
+    with closing(SerialScanner(port.device, 9600, Frames("left", idle_ms=NEVER_MS))) as opened:
+        yield opened
+
+
+def heard(scanner, number: int):
+    """Read, whenever there is something, until this many codes are whole."""
+    found = []
+    while len(found) < number:
+        assert select.select([scanner], [], [], PATIENCE_S)[0], f"nothing came after {found}"
+        found += scanner.read(clock.now())
+    return found
+
+
+def codes(scanner, number: int) -> list[str]:
+    return [reading.code for reading in heard(scanner, number)]
+
+
+def descriptors() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+# --- codes -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("end", [b"\r", b"\n", b"\r\n", b"\t", b"\x03"], ids=["CR", "LF", "CRLF", "TAB", "ETX"])
+def test_a_code_ends_with_whatever_the_scanner_is_set_to_send(port, scanner, end):
+    port.send(b"TKT-1" + end + b"TKT-2" + end)
+    (first, second) = heard(scanner, 2)
+    assert [(first.code, first.raw, first.flaw), (second.code, second.raw, second.flaw)] == [
+        ("TKT-1", b"TKT-1", None), ("TKT-2", b"TKT-2", None),
+    ]  # fmt: skip
+
+
+def test_a_code_that_comes_in_pieces_is_one_code(port, scanner):
+    for piece in (b"T", b"KT", b"-1\r\n", b"TKT-", b"2\r"):
+        port.send(piece)
+        select.select([scanner], [], [], PATIENCE_S)
+        found = scanner.read(clock.now())
+        assert [reading.code for reading in found] == {b"-1\r\n": ["TKT-1"], b"2\r": ["TKT-2"]}.get(piece, [])
+
+
+def test_every_byte_a_scanner_can_send_comes_through_as_it_is(port, scanner):
+    """No tty of any setting eats, echoes or translates a byte: XON, XOFF, EOF and the interrupt key among them."""
+    special = bytes(byte for byte in range(1, 256) if byte not in b"\r\n\t\x02\x03")
+    port.send(b"A" + special + b"Z\r")
+    (reading,) = heard(scanner, 1)
+    assert reading.raw == b"A" + special + b"Z"
+    assert reading.flaw == NOT_TEXT
+    assert not select.select([port._far], [], [], 0)[0]  # nothing was echoed to the scanner
+
+
+def test_a_code_that_is_utf_8_is_text(port, scanner):
+    port.send("Löwe-€\r".encode())
+    assert codes(scanner, 1) == ["Löwe-€"]
+
+
+def test_an_endless_code_is_one_flaw_and_the_next_code_is_whole_again(port, scanner):
+    threading.Thread(target=port.send, args=(b"K" * 20_000 + b"\rTKT-2\r",)).start()
+    endless, after = heard(scanner, 2)
+    assert endless.flaw == TOO_LONG
+    assert (after.code, after.flaw) == ("TKT-2", None)
+
+
+def test_a_burst_far_beyond_the_kernels_buffer_arrives_whole_and_in_order(port, scanner):
+    sent = [f"TKT-{number:06}" for number in range(5_000)]
+    threading.Thread(target=port.send, args=("\r\n".join([*sent, ""]).encode(),)).start()
+    assert codes(scanner, len(sent)) == sent
+
+
+def test_reading_when_there_is_nothing_gives_nothing_and_does_not_wait(scanner):
+    assert scanner.read(clock.now()) == []
+
+
+def test_the_lane_and_the_moment_are_those_of_the_reading(port, scanner):
+    port.send(b"TKT-1\r")
+    select.select([scanner], [], [], PATIENCE_S)
+    now = clock.now()
+    (reading,) = scanner.read(now)
+    assert (reading.lane, reading.moment, reading.direction) == ("left", now, None)
+
+
+# --- plugged and unplugged -------------------------------------------------------------------------------------------
+
+
+def test_half_a_code_and_an_unplugged_cable_is_a_lost_scanner_and_no_code(port, scanner):
+    port.send(b"TKT-1\rTKT-")
+    assert codes(scanner, 1) == ["TKT-1"]
+    port.unplug()
+    assert select.select([scanner], [], [], PATIENCE_S)[0]
+    with pytest.raises(ScannerLost, match=port.device):
+        scanner.read(clock.now())
+
+
+def test_a_scanner_that_comes_back_under_its_name_is_opened_again_and_has_forgotten_the_half_code(tmp_path):
+    name = tmp_path / "usb-Scanner_SN1-if00"
+    for number in range(3):
+        port = Port()
+        name.symlink_to(port.device)
+        with closing(SerialScanner(str(name), 9600, Frames("left", idle_ms=NEVER_MS))) as scanner:
+            port.send(f"TKT-{number}\rHALF".encode())
+            assert codes(scanner, 1) == [f"TKT-{number}"]
+            port.unplug()
+            select.select([scanner], [], [], PATIENCE_S)
+            with pytest.raises(ScannerLost):
+                scanner.read(clock.now())
+        name.unlink()
+
+
+def test_a_scanner_that_is_not_there_is_lost_and_named(tmp_path):
+    with pytest.raises(ScannerLost, match="nowhere"):
+        SerialScanner(str(tmp_path / "nowhere"), 9600, Frames("left"))
+
+
+@pytest.mark.parametrize("kind", ["file", "directory", "device"])
+def test_what_is_no_serial_port_is_a_lost_scanner(tmp_path, kind):
+    (tmp_path / "file").write_bytes(b"TKT-1\r")
+    device = {"file": tmp_path / "file", "directory": tmp_path, "device": Path("/dev/null")}[kind]
+    with pytest.raises(ScannerLost):
+        SerialScanner(str(device), 9600, Frames("left"))
+
+
+def test_two_programs_cannot_share_a_scanner(port, scanner):
+    with pytest.raises(ScannerLost, match=port.device):
+        SerialScanner(port.device, 9600, Frames("right"))
+    port.send(b"TKT-1\r")
+    assert codes(scanner, 1) == ["TKT-1"]
+    scanner.close()
+    SerialScanner(port.device, 9600, Frames("right")).close()
+
+
+def test_a_baud_rate_that_no_table_has_is_set_all_the_same(port):
+    with closing(SerialScanner(port.device, 250_001, Frames("left"))) as scanner:
+        port.send(b"TKT-1\r")
+        assert codes(scanner, 1) == ["TKT-1"]
+
+
+def test_however_often_a_scanner_is_lost_and_found_no_descriptor_is_left_open(port, tmp_path):
+    before = descriptors()
+    for _ in range(20):
+        scanner = SerialScanner(port.device, 9600, Frames("left"))
+        with pytest.raises(ScannerLost):
+            SerialScanner(port.device, 9600, Frames("right"))
+        with pytest.raises(ScannerLost):
+            SerialScanner(str(tmp_path / "nowhere"), 9600, Frames("right"))
+        with pytest.raises(ScannerLost):
+            SerialScanner("/dev/null", 9600, Frames("right"))
+        scanner.close()
+    assert descriptors() == before
