@@ -7,11 +7,14 @@ another boot, or older than a few seconds, is no sign of life.
 from __future__ import annotations
 
 import json
+import logging
 import os
 from pathlib import Path
 from typing import Any
 
 from kiosk import clock
+
+log = logging.getLogger(__name__)
 
 BEAT_S = 1.0
 """How often a program says that it lives."""
@@ -29,17 +32,21 @@ class Pulse:
 
     def beat(self, **facts: object) -> None:
         """Say that the program lives, and what else there is to know."""
-        signs = {"pid": os.getpid(), "boot_id": clock.boot_id(), "beat_ns": clock.boottime_ns()}
-        self._draft.write_text(json.dumps(signs | facts), encoding="utf-8")
-        self._draft.replace(self._path)
+        self._say({"pid": os.getpid(), "boot_id": clock.boot_id(), "beat_ns": clock.boottime_ns()} | facts)
+
+    def _say(self, facts: dict[str, object]) -> None:
+        """A sign of life that cannot be written must not end a life: the screen goes grey, the door goes on."""
+        try:
+            self._draft.write_text(json.dumps(facts), encoding="utf-8")
+            self._draft.replace(self._path)
+        except OSError as error:
+            log.warning("no sign of life: %s", error)
 
     def end(self) -> None:
         """Take the sign of life away, keeping the rest for whoever asks later."""
         facts = feel(self._path.parent, self._path.stem)
         if facts is not None:
-            facts["beat_ns"] = 0
-            self._draft.write_text(json.dumps(facts), encoding="utf-8")
-            self._draft.replace(self._path)
+            self._say(facts | {"beat_ns": 0})
 
 
 def feel(directory: Path, program: str) -> dict[str, Any] | None:

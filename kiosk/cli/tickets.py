@@ -67,6 +67,8 @@ def _lines(found: dict[str, Any]) -> list[str]:
         age = f"{event['ageSeconds']:.0f} s old" if event["ageSeconds"] is not None else "never complete"
         name = event["name"] or "?"
         lines.append(f"{event['eventId']}  {name}: {event['tickets']} tickets, {whole}, {age}, from {event['source']}")
+        if event["unreadable"]:
+            lines.append(f"  {event['unreadable']} unreadable rows were left out")
     return lines
 
 

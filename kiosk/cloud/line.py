@@ -71,9 +71,11 @@ class Line:
         return self._ask("POST", path, json=body)
 
     def _ask(self, method: str, path: str, **content: Any) -> Reply:
-        headers = self._credential()
+        headers, attempt = self._credential(), _Attempt()
+        extensions = {"trace": attempt.notice}
+        ask = partial(self._client.request, method, path, headers=headers, extensions=extensions, **content)
         try:
-            response = _within(PATIENCE_S, partial(self._client.request, method, path, headers=headers, **content))
+            response = attempt.answer(ask, PATIENCE_S)
         except NOTHING_SENT as error:
             raise NotSent(f"cannot reach {self._url.host}: {_say(error)}") from error
         except httpx.HTTPError as error:
@@ -81,25 +83,50 @@ class Line:
         except TimeoutError as error:
             self._client.close()  # and with it the connection on which somebody still waits
             self._client = self._connect()
-            raise NoAnswer(f"no whole answer from {self._url.host} within {PATIENCE_S:.0f} s") from error
+            late = NoAnswer if attempt.was_sent else NotSent
+            raise late(f"no whole answer from {self._url.host} within {PATIENCE_S:.0f} s") from error
         return _read(response)
 
     def close(self) -> None:
         self._client.close()
 
 
-def _within(seconds: float, ask: Callable[[], httpx.Response]) -> httpx.Response:
-    """Ask on a thread that may be left behind. Raises TimeoutError."""
-    found: Future[httpx.Response] = Future()
+class _Attempt:
+    """One request on a thread that may be left behind, but never sends anything once it has been given up.
 
-    def wait() -> None:
+    A name that resolves after we stopped waiting would otherwise send a batch behind the back of the read-back.
+    """
+
+    def __init__(self) -> None:
+        self.was_sent = False
+        self._given_up = False
+        self._lock = threading.Lock()
+
+    def answer(self, ask: Callable[[], httpx.Response], seconds: float) -> httpx.Response:
+        """Return the answer. Raises TimeoutError when there is none in time, and then gives the request up."""
+        found: Future[httpx.Response] = Future()
+
+        def wait() -> None:
+            try:
+                found.set_result(ask())
+            except Exception as error:  # noqa: BLE001  # it is raised again where the answer is waited for
+                found.set_exception(error)
+
+        threading.Thread(target=wait, name="line", daemon=True).start()
         try:
-            found.set_result(ask())
-        except Exception as error:  # noqa: BLE001  # it is raised again where the answer is waited for
-            found.set_exception(error)
+            return found.result(seconds)
+        except TimeoutError:
+            with self._lock:
+                self._given_up = True
+            raise
 
-    threading.Thread(target=wait, name="line", daemon=True).start()
-    return found.result(seconds)
+    def notice(self, event: str, _details: Mapping[str, Any]) -> None:
+        """Hear from httpcore what it is about to do (its trace extension); an error raised here stops it."""
+        if event.endswith(".send_request_headers.started"):
+            with self._lock:
+                if self._given_up:
+                    raise ConnectionAbortedError("given up before anything was sent")
+                self.was_sent = True
 
 
 def _say(error: Exception) -> str:

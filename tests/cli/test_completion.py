@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -71,10 +70,11 @@ def test_zsh_and_fish_are_answered_when_they_ask(path, shell, current):
     assert "sync" not in done.stdout
 
 
-@pytest.mark.parametrize("shell", ["zsh", "fish"])
+SHELLS = [pytest.param(shell, marks=pytest.mark.needs(shell)) for shell in ("zsh", "fish")]
+
+
+@pytest.mark.parametrize("shell", SHELLS)
 def test_the_script_is_one_that_its_shell_can_read(shell, tmp_path):
-    if shutil.which(shell) is None:
-        pytest.skip(f"needs {shell}: apt-get install {shell}")
     file = tmp_path / "script"
     file.write_text(script(shell), encoding="utf-8")
     subprocess.run([shell, "-n", str(file)], check=True, timeout=60)

@@ -35,7 +35,6 @@ def test_the_settings_come_as_the_cloud_said_them(api, cloud):
     [
         [], None, "settings", 7,
         {"_id": "me", "deviceSettings": []}, {"_id": "me", "deviceSettings": {"scanConfig": {"events": [{}]}}},
-        {"_id": "me", "deviceSettings": {"scanConfig": {"events": None}}},
         {"_id": "me", "accessControlSettings": {"includeDetailsRequiredTickets": "perhaps"}},
     ],
 )  # fmt: skip
