@@ -13,7 +13,7 @@ demo: $(STAMP)-demo
 	$(BIN)/kiosk demo $(ARGS)
 
 test: $(STAMP)-test
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest --numprocesses auto $(ARGS)
 
 bench: $(STAMP)-test
 	$(BIN)/python tests/bench/bench.py $(ARGS)
