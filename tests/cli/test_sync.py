@@ -9,8 +9,6 @@ import sqlite3
 import subprocess
 import sys
 
-import pytest
-
 
 def test_one_pass_fetches_settings_events_and_the_list(kiosk, cloud):
     done = kiosk.call("sync", "--once")
@@ -65,17 +63,3 @@ def test_a_pass_that_is_told_to_stop_stops_within_two_seconds_and_is_not_done(ki
     process.send_signal(signal.SIGTERM)
     process.communicate(timeout=2)
     assert process.returncode == 1
-
-
-def test_no_more_requests_go_out_than_the_credential_is_good_for(kiosk, cloud, eventually):
-    """Several doors may share one credential; each keeps to its share of an hour, from the first minute on."""
-    text = kiosk.file.read_text(encoding="utf-8").replace("[cloud]", "[cloud]\nrequests_per_hour = 20")
-    text = text.replace("tickets_interval_s = 0.5", "tickets_interval_s = 0.01")
-    kiosk.file.write_text(text.replace("scans_interval_s = 0.5", "scans_interval_s = 0.01"), encoding="utf-8")
-    kiosk.start("sync")
-    eventually("it runs", lambda: kiosk.status()["sync"] == "running")
-    first = kiosk.status()["cloud"]
-    eventually("it has had its time", lambda: kiosk.running["sync"].poll() is not None or len(cloud.requests()) >= 5)
-    with pytest.raises(subprocess.TimeoutExpired):
-        kiosk.running["sync"].wait(3)
-    assert len(cloud.requests()) <= 2 * 20, first  # each of the two credentials has its own share

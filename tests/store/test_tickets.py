@@ -218,8 +218,8 @@ def test_a_list_that_never_was_whole_has_no_age():
 def test_scans_of_other_doors_are_kept_once_and_given_by_time(pen, seen):
     into = Passage(Direction.CHECKIN, AT, "south")
     out = Passage(Direction.CHECKOUT, AT + timedelta(hours=1), None)
-    pen.store_elsewhere([ElsewhereScan("s-2", "t-1", out), ElsewhereScan("s-1", "t-1", into)])
-    pen.store_elsewhere([ElsewhereScan("s-1", "t-1", out), ElsewhereScan("s-3", "t-2", into)])
+    pen.store_elsewhere([ElsewhereScan("s-1", "t-1", out), ElsewhereScan("s-2", "t-1", into)])
+    pen.store_elsewhere([ElsewhereScan("s-2", "t-1", out), ElsewhereScan("s-3", "t-2", into)])
     assert files.elsewhere(seen, "t-1") == [into, out]
     assert files.elsewhere(seen, "t-2") == [into]
     assert files.elsewhere(seen, "t-3") == []
