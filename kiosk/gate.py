@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import heapq
 import logging
+import math
 import queue
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -21,6 +22,8 @@ from kiosk.model import Answer, Direction, Lookup, Moment, Passage, Reading, Rul
 from kiosk.pulse import BEAT_S
 
 log = logging.getLogger(__name__)
+
+LAST_ANSWERS_S = 1.0
 
 NO_EVENT = "The gate is closed: no event is selected"
 
@@ -69,13 +72,15 @@ class Gate:
         self._hold_off_ns = int(hold_off_s * 1e9)
         self._readings: queue.SimpleQueue[Reading | None] = queue.SimpleQueue()
         self._held: dict[str, _Held] = {}
+        self._end_at = math.inf
         self.shown = Shown()
         self.fault: str | None = None
         self.hear: Callable[[Reading], None] = self._readings.put
         self.backlog: Callable[[], int] = self._readings.qsize
 
     def stop(self) -> None:
-        """End `run` once the readings before it are answered."""
+        """End `run` once the readings before it are answered, or after a second: a recording may hold thousands."""
+        self._end_at = time.monotonic() + LAST_ANSWERS_S
         self._readings.put(None)
 
     def remember(self, now: Moment) -> None:
@@ -99,7 +104,7 @@ class Gate:
             except queue.Empty:
                 self._rest()
                 continue
-            if reading is None:
+            if reading is None or time.monotonic() >= self._end_at:
                 return
             answer = self.take(reading)
             if answer.repeated or answer.scan is None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import sqlite3
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -18,6 +20,7 @@ from kiosk.cli.options import Setup, log_to_stderr, on_signal, with_setup
 from kiosk.cloud.access import Access
 from kiosk.cloud.line import Line, bearer, token
 from kiosk.cloud.portier import Portier
+from kiosk.errors import StoreError, TooNew
 from kiosk.pulse import BEAT_S, Pulse
 from kiosk.store.database import own
 from kiosk.store.ledger import Ledger
@@ -27,6 +30,8 @@ from kiosk.sync.run import Contact, download_once, run_download, run_upload, upl
 from kiosk.sync.upload import Upload
 
 R = TypeVar("R")
+
+log = logging.getLogger(__name__)
 
 GRACE_S = 1.0
 """How long a request in the air is waited for at the end."""
@@ -52,8 +57,13 @@ def command(setup: Setup, once: bool) -> None:
 
 def _pass(setup: Setup, data_dir: Path, contact: Contact, stop: threading.Event, pulse: Pulse) -> bool:
     def work() -> bool:
-        with _download(setup, data_dir) as download:
-            download_once(download, contact)
+        try:
+            with _download(setup, data_dir) as download:
+                download_once(download, contact)
+        except TooNew:
+            raise
+        except (StoreError, sqlite3.Error) as error:  # a list that is damaged costs a list, never a delivery
+            log.error("%s: remove it, and it is fetched again", error)
         with _upload(setup, data_dir) as upload:
             return upload_once(upload, contact, stop)
 
@@ -66,8 +76,15 @@ def _run(setup: Setup, data_dir: Path, contact: Contact, stop: threading.Event, 
             run_upload(upload, contact, setup.config.sync.upload_interval_s, stop)
 
     def fetch() -> None:
-        with _download(setup, data_dir) as download:
-            run_download(download, contact, setup.config.sync, stop)
+        while not stop.is_set():
+            try:
+                with _download(setup, data_dir) as download:
+                    run_download(download, contact, setup.config.sync, stop)
+            except TooNew:
+                raise
+            except (StoreError, sqlite3.Error) as error:  # a list that is damaged costs a list, never a delivery
+                log.error("%s: remove it, and it is fetched again", error)
+                stop.wait(setup.config.sync.tickets_interval_s)
 
     _work([deliver, fetch], stop, partial(_beat, pulse, contact), pulse)
 

@@ -50,7 +50,7 @@ class Access:
         """Return the names of all events this device may know."""
         answer = self._line.get("/accessusers/events")
         try:
-            return {event.id: event.name for event in _EVENTS.validate_python(answer.body)}
+            return {event.id: event.name or event.id for event in _EVENTS.validate_python(answer.body)}
         except ValidationError as error:
             raise NoAnswer("the answer is not a list of events") from error
 

@@ -22,7 +22,10 @@ def _aware(value: object) -> object:
     """A time without an offset is UTC, as all of the cloud's are."""
     if isinstance(value, str) and "T" in value:
         at = datetime.fromisoformat(value)
-        return at if at.tzinfo is not None else at.replace(tzinfo=UTC)
+        try:
+            return at.astimezone(UTC) if at.tzinfo is not None else at.replace(tzinfo=UTC)
+        except OverflowError as error:
+            raise ValueError("outside the calendar") from error
     return value
 
 
@@ -97,7 +100,7 @@ class Page(_Row):
 
 class EventRow(_Row):
     id: Id = Field(alias="_id")
-    name: str = ""
+    name: str | None = None
 
 
 class ScanRow(_Row):

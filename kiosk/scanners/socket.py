@@ -130,7 +130,8 @@ class _Client:
 def _listen(path: Path) -> socket.socket:
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
-        path.unlink(missing_ok=True)
+        if path.is_socket():  # left behind by a gate that was killed; anything else is not ours to remove
+            path.unlink()
         with _reachable(path) as name:
             listener.bind(name)
         path.chmod(0o600)
