@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
 MOUNTS = Path("/proc/self/mountinfo")
+ESCAPED = re.compile(r"\\([0-7]{3})")
 VOLATILE = frozenset({"tmpfs", "ramfs", "overlay"})
 """Kept in memory; an overlay root (raspi-config's read-only mode) writes to memory too."""
 
@@ -35,7 +37,7 @@ def _kind(directory: Path) -> str:
     kind, depth = "unknown", -1
     for line in MOUNTS.read_text(encoding="utf-8", errors="replace").splitlines():
         fields = line.split()
-        point = Path(fields[4].replace("\\040", " "))
+        point = Path(ESCAPED.sub(lambda octal: chr(int(octal[1], 8)), fields[4]))
         if directory.is_relative_to(point) and len(point.parts) >= depth:
             kind, depth = fields[fields.index("-") + 1], len(point.parts)
     return kind

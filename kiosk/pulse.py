@@ -29,6 +29,7 @@ class Pulse:
     def __init__(self, directory: Path, program: str) -> None:
         self._path = directory / f"{program}.json"
         self._draft = directory / f".{program}.json"
+        self._mute = False
 
     def beat(self, **facts: object) -> None:
         """Say that the program lives, and what else there is to know."""
@@ -40,7 +41,11 @@ class Pulse:
             self._draft.write_text(json.dumps(facts), encoding="utf-8")
             self._draft.replace(self._path)
         except OSError as error:
-            log.warning("no sign of life: %s", error)
+            if not self._mute:
+                log.warning("no sign of life: %s", error)
+            self._mute = True
+        else:
+            self._mute = False
 
     def end(self) -> None:
         """Take the sign of life away, keeping the rest for whoever asks later."""

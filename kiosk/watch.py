@@ -178,13 +178,17 @@ class Ears:
         for ear in self._ears:
             self._close(ear)
         self._poll.close()
-        os.close(self._wake_read)
-        os.close(self._wake_write)
+        with self._lock:
+            self._stopping = True
+            os.close(self._wake_read)
+            os.close(self._wake_write)
 
 
 def _lost(ear: _Ear, error: Exception) -> ScannerLost:
     """A scanner that fails as nobody foresaw is lost like any other; the log tells where."""
     if isinstance(error, ScannerLost):
         return error
-    log.error("scanner %s: unforeseen", ear.lane.name, exc_info=error)
-    return ScannerLost(f"unforeseen: {error!r}")
+    lost = ScannerLost(f"unforeseen: {error!r}")
+    if ear.problem != str(lost):
+        log.error("scanner %s: unforeseen", ear.lane.name, exc_info=error)
+    return lost
