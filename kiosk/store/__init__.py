@@ -4,5 +4,5 @@
 |--------------|------------|------------------------------------------------|--------------------|
 | `journal.db` | gate       | what happened at this door                     | the only real loss |
 | `tickets.db` | sync       | what the cloud last told us                    | a download         |
-| `ledger.db`  | sync       | what the cloud has of our journal              | a reconciliation   |
+| `ledger.db`  | sync       | what the cloud has of our journal              | doubled deliveries |
 """

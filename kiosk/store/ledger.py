@@ -1,6 +1,6 @@
 """`ledger.db`: what the cloud has of our journal, scan by scan. Sync writes it, FULL sync: it holds what was promised.
 
-Losing it costs a reconciliation with the cloud, never a scan. A scan that is not in it yet is `pending`, or `local`
+Losing it never costs a scan, but everything would be delivered again. A scan that is not in it yet is `pending`, or `local`
 when the cloud cannot take it.
 """
 
