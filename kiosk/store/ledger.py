@@ -1,7 +1,7 @@
 """`ledger.db`: what the cloud has of our journal, scan by scan. Sync writes it, FULL sync: it holds what was promised.
 
-Losing it never costs a scan, but everything would be delivered again. A scan that is not in it yet is `pending`, or `local`
-when the cloud cannot take it.
+Losing it never costs a scan, but everything would be delivered again. A scan that is not in it yet is `pending`, or
+`local` when the cloud cannot take it.
 """
 
 from __future__ import annotations
