@@ -243,6 +243,7 @@ def test_a_scanner_that_is_away_costs_next_to_no_time(room, plugs, eventually):
     left.pull_out()
     eventually("it was tried three times", lambda: left.opened >= tried + 3)
     passed = time.monotonic() - began
+    assert passed < 3 * RETRY_S + 1
     assert room.cpu_s() - spent < 0.1 * passed
     assert left.opened - tried <= passed / RETRY_S + 1
 
@@ -450,6 +451,15 @@ def test_stopping_from_another_thread_closes_everything_at_once(room, plugs, tmp
         assert time.monotonic() - began < TICK_S
     eventually("the tape's feeder has ended", lambda: descriptors() == before)
     assert not desk.exists()
+
+
+def test_stopping_does_not_wait_for_the_next_tick(room, plugs):
+    ears = room.listen(plugs[0].lane())
+    ticked = ears.ticked_ns
+    wait_until(lambda: ears.ticked_ns != ticked)  # they have just gone back to sleep
+    began = time.monotonic()
+    room.stop()
+    assert time.monotonic() - began < TICK_S / 2
 
 
 def test_stopping_before_the_start_ends_at_once(room, plugs):

@@ -76,6 +76,9 @@ PAGES_BEFORE_CHECKPOINT = 500
 """The write-ahead log is folded in while nobody scans, once it has this many pages; SQLite's own limit of 1,000
 pages stays as the backstop for a door without a pause."""
 
+WAIT_MS = 1_000
+"""How long a scan waits for somebody who holds the file, which nobody should: the guest waits, too."""
+
 RECENT = 32
 """How many scans a restarted gate looks back on: more than its lanes can have seen within one hold-off."""
 
@@ -104,6 +107,7 @@ class Journal:
         self.device_id = device_id
         self._database = open_for_writing(directory / FILE, SCHEMA, "FULL")
         self._database.execute("PRAGMA cache_size = -8000")
+        self._database.execute(f"PRAGMA busy_timeout = {WAIT_MS}")
         self._seq, self._time_ms = self._last()
         self._unfolded = 0
 

@@ -276,6 +276,16 @@ def test_a_client_that_has_gone_before_the_answer_is_no_harm(scanner, dial):
     assert settled(scanner) == []
 
 
+def test_a_client_that_hangs_up_on_its_answer_is_no_harm(scanner, dial):
+    """What it has not read makes the kernel reset the connection, which is more than an end."""
+    rude, other = dial(), dial()
+    rude.sendall(question("RUDE"))
+    heard(scanner, 1)[0].asker(ANSWER)
+    rude.close()
+    other.sendall(question("TKT1"))
+    assert codes(settled(scanner)) == ["TKT1"]
+
+
 def test_a_client_that_has_said_all_still_gets_its_answer(scanner, dial):
     """As `nc -N` and `socat` do: they close their half once they have sent it."""
     client = dial()
@@ -356,6 +366,13 @@ def test_a_socket_that_a_killed_gate_left_behind_is_replaced(path):
         client.connect(str(path))
         client.sendall(question("TKT1"))
         assert codes(heard(scanner, 1)) == ["TKT1"]
+
+
+def test_what_lies_in_the_sockets_place_and_is_none_is_not_removed(path):
+    path.write_text("somebody's work", encoding="ascii")
+    with pytest.raises(ScannerLost, match=desk.FILE):
+        SocketScanner(path, "manual")
+    assert path.read_text(encoding="ascii") == "somebody's work"
 
 
 def test_a_path_longer_than_the_kernel_takes_works_all_the_same(tmp_path):

@@ -10,6 +10,8 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import threading
+import time
 import uuid
 from contextlib import closing
 from dataclasses import replace
@@ -22,6 +24,7 @@ from hypothesis import strategies as st
 from kiosk import decode
 from kiosk.errors import NoListYet, NotRecorded, StoreError, TooNew
 from kiosk.model import ClockQuality, Direction, Moment, Passage, Reading, Reason, Result, Ticket, Verdict
+from kiosk.pulse import DEAD_AFTER_S
 from kiosk.store import database as files
 from kiosk.store import journal as journals
 from kiosk.store.journal import Journal
@@ -313,18 +316,25 @@ def test_a_journal_that_may_not_grow_keeps_what_it_has_and_goes_on_when_it_may(j
     assert [scan.seq for scan in everything(tmp_path)] == list(range(1, len(kept) + 2))
 
 
-def test_a_file_that_somebody_holds_is_waited_for_then_given_up_and_taken_up_again(tmp_path, monkeypatch):
-    monkeypatch.setattr(files, "WRITE_WAIT_MS", 50)
-    with (
-        closing(Journal(tmp_path, "gate-1")) as journal,
-        closing(sqlite3.connect(tmp_path / journals.FILE, isolation_level=None)) as somebody,
-    ):
+def test_a_file_that_somebody_holds_is_given_up_before_the_gate_looks_dead_and_taken_up_again(journal, tmp_path):
+    with closing(sqlite3.connect(tmp_path / journals.FILE, isolation_level=None)) as somebody:
         somebody.execute("BEGIN IMMEDIATE")
+        began = time.monotonic()
         with pytest.raises(NotRecorded, match="locked"):
             journal.append(reading("LOST"), DECLINED)
+        assert time.monotonic() - began < DEAD_AFTER_S
         somebody.execute("ROLLBACK")
         assert journal.append(reading("KEPT"), DECLINED).seq == 1
     assert [scan.barcode for scan in everything(tmp_path)] == ["KEPT"]
+
+
+def test_a_file_that_somebody_holds_for_a_moment_is_waited_for(journal, tmp_path):
+    with closing(sqlite3.connect(tmp_path / journals.FILE, isolation_level=None, check_same_thread=False)) as somebody:
+        somebody.execute("BEGIN IMMEDIATE")
+        letting_go = threading.Timer(0.1, somebody.execute, ["ROLLBACK"])
+        letting_go.start()
+        assert journal.append(reading("KEPT"), DECLINED).seq == 1
+        letting_go.join()
 
 
 # --- files that are not what they should be --------------------------------------------------------------------------
