@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from kiosk import __version__
+from kiosk import __version__, pulse
 from kiosk.store.ledger import Ledger
 
 COUNT, TEXT = (int,), (str,)
@@ -64,6 +64,7 @@ def test_with_everything_running_it_tells_everything(kiosk, cloud, valid, eventu
     eventually("all run", lambda: {kiosk.status()[p] for p in ("gate", "sync", "display")} == {"running"})
     eventually("the list is here", lambda: kiosk.status()["tickets"]["complete"])
     eventually("the scanner is open", lambda: all(s["connected"] for s in kiosk.scanners()))
+    eventually("the gate is open", lambda: (pulse.feel(kiosk.runtime_dir, "gate") or {}).get("events"))
     for code in (valid[0]["barcode"], valid[1]["barcode"], "NOBODYKNOWS"):
         kiosk.scan(code)
     eventually("all are delivered", lambda: [s["delivery"] for s in kiosk.scans()] == ["acked", "acked", "local"])

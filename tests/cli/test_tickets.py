@@ -15,7 +15,7 @@ EVENT_ID = "62a1c0ffee0000000000e001"
 ROWS: list[dict[str, Any]] = [
     {"_id": "t-1", "barcode": "CODE00001", "ticketTypeId": "s", "ticketName": "Standing", "name": "Ada Ö'Hara"},
     {"_id": "t-2", "barcode": "CODE00002", "ticketTypeId": "s", "name": "Bo 100%", "status": "INVALID"},
-    {"_id": "t-3", "barcode": "OTHER_003", "ticketTypeId": "s", "name": "Cy \x1b[31mRed", "row": "3", "seat": "14"},
+    {"_id": "t-3", "barcode": "OTHER_003", "ticketTypeId": "s", "name": "Cy \x07\x1b[31mRed", "row": "3", "seat": "14"},
 ]
 
 
@@ -164,7 +164,7 @@ def test_what_is_found_has_the_apis_field_names(listed):
     (row,) = rows(listed.call("tickets", "find", "OTHER", "--json"))
     assert row == {
         "_id": "t-3", "barcode": "OTHER_003", "eventId": "fest", "ticketTypeId": "s", "ticketName": None,
-        "name": "Cy \x1b[31mRed", "status": "VALID", "area": None, "row": "3", "seat": "14", "slotStartTime": None,
+        "name": "Cy \x07\x1b[31mRed", "status": "VALID", "area": None, "row": "3", "seat": "14", "slotStartTime": None,
         "expiresAt": None,
     }  # fmt: skip
 
@@ -173,6 +173,7 @@ def test_a_terminal_is_given_no_control_characters_of_somebody_elses(listed):
     said = listed.call("tickets", "find", "OTHER").stdout
     assert said.startswith("OTHER_003  VALID  Cy ")
     assert "\x1b" not in said
+    assert "\x07" not in said
 
 
 def test_at_most_fifty_tickets_are_told(kiosk, cloud):

@@ -173,6 +173,20 @@ class Endless:
         return Reply({"docs": [{}] * 10, "total": 10**9}, None)
 
 
+class Shrunk(Endless):
+    """A service whose total is higher than what it has."""
+
+    def get(self, path: str, **query: Any) -> Reply:
+        self.asked.append(query["skip"])
+        return Reply({"docs": [{}, {}][query["skip"] :], "total": 5}, None)
+
+
+def test_a_total_that_is_too_high_is_no_reason_to_ask_on_behind_the_last_row():
+    shrunk = Shrunk()
+    assert list(Portier(shrunk).stored("fest")) == []
+    assert shrunk.asked == [0, 2]
+
+
 def test_a_list_without_an_end_is_no_answer(monkeypatch):
     monkeypatch.setattr(portier, "MAX_PAGES", 5)
     endless = Endless()
