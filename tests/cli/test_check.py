@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import httpx
+
+from kiosk.store.tickets import DEVICE_SETTINGS, Tickets
 
 EVENT_ID = "62a1c0ffee0000000000e001"
 
@@ -38,6 +41,17 @@ def test_a_door_that_keeps_its_own_settings_shows_them_as_its_own(kiosk, cloud):
     kiosk.configure(cloud.url, gate='events = ["other"]\nsettings_from_cloud = false')
     kiosk.call("sync", "--once")
     assert "events = ? (other)  (file or default)" in kiosk.call("check").stdout
+
+
+def test_settings_of_another_version_that_cannot_be_read_are_left_out_and_said(kiosk, cloud):
+    kiosk.call("sync", "--once")
+    tickets = Tickets(kiosk.data_dir)
+    tickets.store_setting(DEVICE_SETTINGS, {"deviceSettings": 5})
+    tickets.close()
+    done = kiosk.call("check")
+    assert "cannot be read" in done.stderr
+    assert "events = NONE: the gate stays closed" in done.stdout
+    assert json.loads(kiosk.call("status", "--json").stdout)["tickets"]["complete"] is False
 
 
 def test_a_credential_is_never_shown(kiosk):

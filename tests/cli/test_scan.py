@@ -90,6 +90,13 @@ def test_a_code_that_is_too_long_is_recorded_as_unreadable(opened):
     assert json.loads(opened.call("scan", "x" * 600, "--json").stdout)["reason"] == "unreadable"
 
 
+def test_a_gate_that_cannot_record_is_a_failure(kiosk):
+    kiosk.open_gate()  # without any event it is closed, and records nothing
+    done = kiosk.call("scan", "ANYTHING", "--json", check=False)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("kiosk: The gate is closed")
+
+
 @pytest.mark.parametrize("arguments", [["scan", "ANYTHING"], ["scan", "ANYTHING", "--json"]], ids=str)
 def test_a_gate_that_was_killed_is_not_running(opened, arguments):
     opened.stop("gate", 9)

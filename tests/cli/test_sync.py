@@ -9,6 +9,12 @@ import sqlite3
 import subprocess
 import sys
 
+import pytest
+
+from kiosk.clock import now
+from kiosk.model import Direction, Reading, Reason, Result, Ticket, Verdict
+from kiosk.store.journal import Journal
+
 
 def test_one_pass_fetches_settings_events_and_the_list(kiosk, cloud):
     done = kiosk.call("sync", "--once")
@@ -63,3 +69,23 @@ def test_a_pass_that_is_told_to_stop_stops_within_two_seconds_and_is_not_done(ki
     process.send_signal(signal.SIGTERM)
     process.communicate(timeout=2)
     assert process.returncode == 1
+
+
+@pytest.mark.parametrize("once", [True, False])
+def test_a_damaged_list_costs_no_delivery_and_is_said(kiosk, cloud, eventually, once):
+    kiosk.data_dir.mkdir()
+    (kiosk.data_dir / "tickets.db").write_bytes(b"this is no database" * 100)
+    journal = Journal(kiosk.data_dir, "gate-north-1")
+    verdict = Verdict(Direction.CHECKIN, Result.APPROVED, Reason.OK, Ticket("t-1", "CODE00001", "fest", "standing"))
+    journal.append(Reading("left", "CODE00001", b"CODE00001", now()), verdict)
+    journal.close()
+    if once:
+        said = kiosk.call("sync", "--once").stderr
+    else:
+        kiosk.start("sync")
+        eventually("it is delivered", lambda: [scan["delivery"] for scan in kiosk.scans()] == ["acked"])
+        assert kiosk.stop("sync") == 0
+        said = (kiosk.directory / "sync.log").read_text(encoding="utf-8")
+    assert len(cloud.scans()) == 1
+    assert "tickets.db" in said
+    assert "remove it" in said
