@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet install --constraint requirements.lock
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test bench lint mutants lock clean
+.PHONY: demo test bench bench-list lint mutants lock clean
 
 demo: $(STAMP)-demo
 	$(BIN)/kiosk demo $(ARGS)
@@ -17,6 +17,9 @@ test: $(STAMP)-test
 
 bench: $(STAMP)-test
 	$(BIN)/python tests/bench/bench.py $(ARGS)
+
+bench-list: $(STAMP)-test
+	$(BIN)/python tests/bench/load.py $(ARGS)
 
 lint: $(STAMP)-test
 	$(BIN)/ruff format --check .

@@ -47,7 +47,7 @@ def inside(history: Iterable[Passage]) -> bool:
 
 def _check_out(lookup: Lookup, history: Callable[[Ticket], Sequence[Passage]], rules: Rules) -> Verdict:
     known = sorted(lookup.tickets, key=lambda ticket: ticket.belongs_to(rules.events) is None)
-    known += [lookup.reissued] if lookup.reissued is not None else []
+    known += [ticket for ticket in (lookup.reissued, lookup.gone) if ticket is not None]
     if not known:
         reason, facts = _unknown(lookup, rules)
         return Verdict(Direction.CHECKOUT, Result.DECLINED, reason, facts=facts)

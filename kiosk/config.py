@@ -100,6 +100,7 @@ class Gate(_Section):
     timeslot_after_minutes: Minutes = 0.0
     accept_details_required: bool = False
     settings_from_cloud: bool = True
+    lookup_ms: Annotated[int, Field(ge=0, le=5_000)] = 800
     hold_off_s: Annotated[float, Field(ge=0, le=600)] = 3.0
     stale_after_s: Annotated[float, Field(gt=0)] = 86_400.0
 
@@ -128,6 +129,10 @@ class Sync(_Section):
     upload_interval_s: Seconds = 2.0
     tickets_interval_s: Seconds = 15.0
     scans_interval_s: Seconds = 15.0
+    verify_interval_s: Seconds = 21_600.0
+    max_shrink: Annotated[float, Field(ge=0, le=1)] = 0.1
+    store_names: bool = True
+    retention_days: Annotated[float, Field(gt=0, le=3_650)] = 30.0
 
 
 class Display(_Section):

@@ -10,11 +10,13 @@ KioskError
 │   ├── NotRecorded    show "see staff", never green
 │   └── TooNew         stop: the file was written by a newer version
 └── CloudError
-├── NotSent        nothing left this machine: try again later
-├── NoAnswer       it may have arrived: read back before sending again
-├── Rejected       the data is refused: halve, until the bad one stands alone
-├── Unauthorized   the credential is refused: stop, keep all, say so
-└── Misaddressed   the address is wrong: a matter of configuration, say so
+    ├── NotSent        nothing left this machine: try again later
+    ├── Paced          our own budget of requests says wait; nothing is wrong
+    ├── TooMany        the cloud says wait (429); nothing was taken: try again after that
+    ├── NoAnswer       it may have arrived: read back before sending again
+    ├── Rejected       the data is refused: halve, until the bad one stands alone
+    ├── Unauthorized   the credential is refused: stop, keep all, say so
+    └── Misaddressed   the address is wrong: a matter of configuration, say so
 """
 
 from __future__ import annotations
@@ -57,7 +59,7 @@ class TooNew(StoreError):
 
 
 class CloudError(KioskError):
-    """A request that did not end well. `wait_s` is how long the cloud asked us to wait, if it did."""
+    """A request that did not end well. `wait_s` is how long we are to wait, where somebody says so."""
 
     def __init__(self, text: str, *, wait_s: float | None = None) -> None:
         super().__init__(text)
@@ -65,6 +67,17 @@ class CloudError(KioskError):
 
 
 class NotSent(CloudError):
+    pass
+
+
+class Paced(CloudError):
+    wait_s: float
+
+    def __init__(self, text: str, *, wait_s: float) -> None:
+        super().__init__(text, wait_s=wait_s)
+
+
+class TooMany(CloudError):
     pass
 
 

@@ -1,6 +1,6 @@
 """The mind: takes readings in order of arrival, decides, records, and only then shows.
 
-    reading → hold-off? → look up → decide → append → commit → answer
+    reading → hold-off? → look up → (not found: wait for the cloud's word) → decide → append → commit → answer
 
 No network, no lock shared with another program. When a scan cannot be recorded the answer is "see staff", never green.
 """
@@ -12,14 +12,15 @@ import logging
 import math
 import queue
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from kiosk import admit, words
+from kiosk import admit, clock, words
 from kiosk.errors import NotRecorded
-from kiosk.model import Answer, Direction, Lookup, Moment, Passage, Reading, Rules, Scan, Ticket, Verdict
+from kiosk.model import UNANSWERED, Answer, Direction, Lookup, Moment, Passage, Reading, Rules, Scan, Ticket, Verdict
 from kiosk.pulse import BEAT_S
+from kiosk.waiting import LOOK_S, Case, Waiting, Word
 
 log = logging.getLogger(__name__)
 
@@ -28,10 +29,9 @@ LAST_ANSWERS_S = 1.0
 NO_EVENT = "The gate is closed: no event is selected"
 
 
-class List(Protocol):
+class List(Word, Protocol):
     """What the mind asks of the ticket list; none of it raises."""
 
-    def look_up(self, code: str, events: Mapping[str, object], now: Moment) -> Lookup: ...
     def elsewhere(self, ticket: Ticket) -> Sequence[Passage]: ...
     def look_again(self) -> None: ...
 
@@ -67,12 +67,22 @@ class Shown:
 class Gate:
     """Answers readings. Belongs to one thread; `hear` and `stop` may be called from any."""
 
-    def __init__(self, journal: Record, tickets: List, rules: Callable[[], Rules], *, hold_off_s: float) -> None:
+    def __init__(
+        self,
+        journal: Record,
+        tickets: List,
+        rules: Callable[[], Rules],
+        *,
+        hold_off_s: float,
+        waiting: Waiting | None = None,
+    ) -> None:
         self._journal, self._tickets, self._rules = journal, tickets, rules
         self._hold_off_ns = int(hold_off_s * 1e9)
+        self._waiting = waiting if waiting is not None else Waiting(tickets)
         self._readings: queue.SimpleQueue[Reading | None] = queue.SimpleQueue()
         self._held: dict[str, _Held] = {}
         self._end_at = math.inf
+        self._untold = True
         self.shown = Shown()
         self.fault: str | None = None
         self.hear: Callable[[Reading], None] = self._readings.put
@@ -93,52 +103,99 @@ class Gate:
 
     def run(self, beat: Callable[[], None]) -> None:
         """Answer until told to stop; `beat` is called at least every second while the mind moves."""
-        beat_at = 0.0
-        while True:
-            if time.monotonic() >= beat_at:
-                self._tickets.look_again()
-                beat()
-                beat_at = time.monotonic() + BEAT_S
-            try:
-                reading = self._readings.get(timeout=BEAT_S / 2)
-            except queue.Empty:
-                self._rest()
-                continue
-            if reading is None or time.monotonic() >= self._end_at:
-                return
-            answer = self.take(reading)
-            if answer.repeated or answer.scan is None:
-                beat_at = 0.0  # there is no new row by which the display would notice
+        beat_at, moving = 0.0, True
+        try:
+            while moving:
+                if self._untold or time.monotonic() >= beat_at:
+                    self._untold = False
+                    self._tickets.look_again()
+                    beat()
+                    beat_at = time.monotonic() + BEAT_S
+                moving = self._step()
+        finally:
+            self.tend(math.inf)
 
-    def take(self, reading: Reading) -> Answer:
-        """Answer a reading: the last verdict again within the hold-off, else a new one, recorded before it is told."""
-        rules = self._rules()
-        held = self._held_off(reading, reading.direction or rules.direction)
-        answer = replace(held, repeated=True) if held is not None else self._judge(reading, rules)
-        self.shown = Shown(self.shown.turn + 1, reading.lane, answer)
-        if reading.asker is not None:
-            reading.asker(answer)
-        if answer.scan is not None and not answer.repeated:
+    def _step(self) -> bool:
+        """Answer the next reading, or use the pause; return False at the end."""
+        self.tend(clock.boottime_ns())
+        try:
+            reading = self._readings.get(timeout=LOOK_S if self._waiting else BEAT_S / 2)
+        except queue.Empty:
+            self._rest()
+            return True
+        if reading is None or time.monotonic() >= self._end_at:
+            return False
+        self.take(reading)
+        return True
+
+    def take(self, reading: Reading) -> Answer | None:
+        """Answer a reading: the last verdict again within the hold-off, else a new one, recorded before it is told.
+
+        None while it waits for the cloud's word on its code; `tend` answers it then.
+        """
+        if self._waiting.join(reading):
+            return None
+        for case in self._waiting.leave(reading.lane):
+            self._settle(case)
+        case = Case(reading, self._rules())
+        held = self._held_off(case)
+        if held is not None:
+            return self._tell(case, replace(held, repeated=True))
+        lookup = self._look_up(case)
+        if lookup.unknown and case.rules.events and self._waiting.begin(case):
+            return None
+        return self._tell(case, self._judge(case, lookup))
+
+    def tend(self, now_ns: float) -> None:
+        """Answer those whose waiting is over at this time since boot."""
+        for case in self._waiting.over(now_ns):
+            self._settle(case)
+
+    def _settle(self, case: Case) -> None:
+        """Decide with what is known by now; the list is looked at last, because the word comes with the ticket."""
+        answered = self._waiting.answered(case)
+        lookup = self._look_up(case)
+        self._tell(case, self._judge(case, lookup, unanswered=lookup.unknown and not answered))
+
+    def _tell(self, case: Case, answer: Answer) -> Answer:
+        self.shown = Shown(self.shown.turn + 1, case.reading.lane, answer)
+        for asker in case.askers:
+            asker(answer)
+        if answer.scan is None or answer.repeated:
+            self._untold = True  # there is no new row by which the display would notice
+        else:
             _log(answer.scan)
         return answer
 
-    def _held_off(self, reading: Reading, direction: Direction) -> Answer | None:
+    def _held_off(self, case: Case) -> Answer | None:
         """A code that stays in front of its scanner slides its hold-off; one with a flaw has no identity to compare."""
-        held = self._held.get(reading.lane)
-        if held is None or reading.flaw is not None or (held.code, held.direction) != (reading.code, direction):
+        held, reading = self._held.get(case.reading.lane), case.reading
+        if held is None or reading.flaw is not None or (held.code, held.direction) != (reading.code, case.direction):
             return None
-        if reading.moment.boottime_ns - held.seen_ns >= self._hold_off_ns:
+        if case.seen_ns - held.seen_ns >= self._hold_off_ns:
             return None
-        held.seen_ns = reading.moment.boottime_ns
-        return held.answer
+        held.seen_ns = case.seen_ns
+        return None if self._has_news(held, case) else held.answer
 
-    def _judge(self, reading: Reading, rules: Rules) -> Answer:
-        if not rules.events:
+    def _has_news(self, held: _Held, case: Case) -> bool:
+        """Whoever was told to scan again is judged anew as soon as there is more to say."""
+        if held.answer.scan is None or not held.answer.scan.verdict.unanswered:
+            return False
+        return self._waiting.answered(case) or not self._look_up(case).unknown
+
+    def _look_up(self, case: Case) -> Lookup:
+        if case.reading.flaw is not None:
+            return Lookup()
+        return self._tickets.look_up(case.reading.code, case.rules.events, case.reading.moment)
+
+    def _judge(self, case: Case, lookup: Lookup, *, unanswered: bool = False) -> Answer:
+        reading, now = case.reading, case.reading.moment
+        if not case.rules.events:
             return Answer(None, NO_EVENT)
-        now = reading.moment
-        lookup = self._tickets.look_up(reading.code, rules.events, now) if reading.flaw is None else Lookup()
         try:
-            verdict = admit.decide(reading, lookup, self._history, rules, now.at)
+            verdict = admit.decide(reading, lookup, self._history, case.rules, now.at)
+            if unanswered:
+                verdict = replace(verdict, facts={UNANSWERED: "look-up"})
             scan = self._journal.append(reading, verdict)
         except NotRecorded as error:
             log.error("a scan could not be recorded: %s", error)
@@ -147,7 +204,7 @@ class Gate:
         self.fault = None
         answer = Answer(scan, words.sentence(verdict, now.at))
         if reading.flaw is None:
-            self._held[reading.lane] = _Held(reading.code, verdict.direction, now.boottime_ns, answer)
+            self._held[reading.lane] = _Held(reading.code, verdict.direction, case.seen_ns, answer)
         return answer
 
     def _history(self, ticket: Ticket) -> Sequence[Passage]:
@@ -157,6 +214,8 @@ class Gate:
 
     def _rest(self) -> None:
         """Nobody is at the door: look for a new list, and tidy the journal."""
+        if self._waiting:
+            return
         self._tickets.look_again()
         try:
             self._journal.rest()

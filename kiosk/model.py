@@ -88,6 +88,16 @@ class Reading:
     asker: Callable[[Answer], None] | None = field(default=None, compare=False)
 
 
+SHORTEST_BARCODE, LONGEST_BARCODE = 8, 128
+"""The API knows no shorter one; no ticket has a longer one."""
+
+
+def is_barcode(code: str) -> bool:
+    """Tell whether a ticket of the cloud's could have this code, and its address would be that of a ticket."""
+    whole = SHORTEST_BARCODE <= len(code) <= LONGEST_BARCODE and code.isprintable()
+    return whole and not set(code) & {"/", "\\"} and set(code) != {"."}
+
+
 @dataclass(frozen=True, slots=True)
 class Ticket:
     """A row of the cloud's list. `status` is the cloud's own word, which may be one that this version does not know."""
@@ -116,10 +126,23 @@ class Ticket:
 
 
 @dataclass(frozen=True, slots=True)
+class Listed:
+    """A row of the cloud's list: the ticket, and when it last changed by the cloud's clock, if it says so.
+
+    `unread` names the optional fields that could not be read; the ticket goes without them.
+    """
+
+    ticket: Ticket
+    updated: datetime | None = None
+    unread: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Lookup:
     """What the list says of one code, and how far the list can be trusted.
 
-    `age_s` is None when the list was never whole; `reissued` is the ticket that had this code before it got a new one.
+    `age_s` is None when the list was never whole; `reissued` is the ticket that had this code before it got a new one,
+    `gone` one that the cloud's list no longer has.
     """
 
     tickets: tuple[Ticket, ...] = ()
@@ -127,6 +150,12 @@ class Lookup:
     complete: bool = False
     age_s: float | None = None
     event_names: Mapping[str, str] = field(default_factory=dict)
+    gone: Ticket | None = None
+
+    @property
+    def unknown(self) -> bool:
+        """Whether no ticket has, or had, this code."""
+        return not self.tickets and self.reissued is None and self.gone is None
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +189,10 @@ class Rules:
     stale_after_s: float = 86_400.0
 
 
+UNANSWERED = "unanswered"
+"""The fact of an unknown code that the cloud was asked for, without an answer in time."""
+
+
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """The answer to one reading. `ticket` is None when no single ticket is meant.
@@ -172,6 +205,11 @@ class Verdict:
     reason: Reason
     ticket: Ticket | None = None
     facts: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def unanswered(self) -> bool:
+        """Whether the cloud was asked for the code and did not answer in time: soon it may be known."""
+        return UNANSWERED in self.facts
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,9 +49,13 @@ class Pulse:
 
     def end(self) -> None:
         """Take the sign of life away, keeping the rest for whoever asks later."""
-        facts = feel(self._path.parent, self._path.stem)
-        if facts is not None:
+        if facts := self.last():
             self._say(facts | {"beat_ns": 0})
+
+    def last(self) -> dict[str, Any]:
+        """Return what this program, or the one before it, said last; nothing where that was in another boot."""
+        facts = feel(self._path.parent, self._path.stem) or {}
+        return facts if facts.get("boot_id") == clock.boot_id() else {}
 
 
 def feel(directory: Path, program: str) -> dict[str, Any] | None:
@@ -65,9 +69,20 @@ def feel(directory: Path, program: str) -> dict[str, Any] | None:
 
 def alive(facts: dict[str, Any] | None) -> bool:
     """Tell whether these are the words of a program that still runs."""
-    if facts is None or facts.get("boot_id") != clock.boot_id() or not _exists(facts.get("pid", 0)):
+    if facts is None or facts.get("boot_id") != clock.boot_id():
         return False
-    return (clock.boottime_ns() - int(facts.get("beat_ns", 0))) / 1e9 < DEAD_AFTER_S
+    try:
+        aged_s = (clock.boottime_ns() - int(facts.get("beat_ns", 0))) / 1e9
+        return aged_s < DEAD_AFTER_S and _exists(int(facts.get("pid", 0)))
+    except (TypeError, ValueError, OverflowError):  # not what any program of ours says
+        return False
+
+
+def online(directory: Path) -> bool:
+    """Tell whether sync runs and reaches its cloud, by what it says itself."""
+    facts = feel(directory, "sync")
+    cloud = facts.get("cloud") if facts is not None else None
+    return isinstance(cloud, dict) and cloud.get("reachable") is True and alive(facts)
 
 
 def _exists(pid: int) -> bool:

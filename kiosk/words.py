@@ -30,6 +30,7 @@ SENTENCES = {
     Reason.ALREADY_IN: "Already in since {at}{gate}",
 }
 GOODBYE = "Goodbye"
+NOT_YET = "Not on the list yet: scan again in a moment"
 NOT_RECORDED = "This scan cannot be recorded: see staff"
 
 
@@ -37,6 +38,8 @@ def sentence(verdict: Verdict, now: datetime) -> str:
     """Say a verdict in words; times are given in the kiosk's local time, with their day when that is not `now`'s."""
     if verdict.reason is Reason.OK and verdict.direction is Direction.CHECKOUT:
         return GOODBYE
+    if verdict.unanswered:
+        return NOT_YET
     return SENTENCES[verdict.reason].format_map(_Facts(verdict.facts, now))
 
 

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from kiosk.cli.options import Setup
@@ -54,8 +55,10 @@ def eventually() -> Callable[..., Any]:
 
 @pytest.fixture
 def cloud() -> Iterator[Sandbox]:
-    """A sandbox cloud with 60 tickets of one event."""
+    """A sandbox cloud with 60 tickets of one event; how often to look is left to the kiosk's own file."""
     with Sandbox() as box:
+        own_pace = {"deviceSettings": {"ticketSyncInterval": None}}
+        httpx.put(f"{box.url}/sandbox/settings", json=own_pace, trust_env=False).raise_for_status()
         box.add_event(EVENT_ID, "Summer Night")
         box.add_tickets(generate_tickets(60, EVENT_ID))
         yield box

@@ -22,12 +22,26 @@ from hypothesis import strategies as st
 from kiosk import decode, pulse, words
 from kiosk.errors import GateNotRunning, NotRecorded
 from kiosk.gate import NO_EVENT, Gate
-from kiosk.model import Answer, Direction, EventRules, Lookup, Moment, Passage, Reading, Reason, Result, Rules, Ticket
+from kiosk.model import (
+    Answer,
+    Direction,
+    EventRules,
+    Listed,
+    Lookup,
+    Moment,
+    Passage,
+    Reading,
+    Reason,
+    Result,
+    Rules,
+    Ticket,
+)
 from kiosk.scanners.socket import ask
 from kiosk.store import journal as journals
+from kiosk.store.cache import Cache, ElsewhereScan
 from kiosk.store.journal import Journal
 from kiosk.store.ticketlist import TicketList
-from kiosk.store.tickets import DEVICE_SETTINGS, ElsewhereScan, ListState, Tickets
+from kiosk.store.tickets import DEVICE_SETTINGS, ListState
 
 AT = datetime(2026, 6, 1, 19, 30, tzinfo=UTC)
 EVENT = "e-1"
@@ -73,8 +87,8 @@ def recorded(directory):
 @pytest.fixture
 def pen(tmp_path):
     """A list with two tickets, whole and fresh."""
-    with closing(Tickets(tmp_path)) as opened:
-        opened.store_page([(ADA, "1"), (BOB, "1")], ListState(EVENT, "cloud", complete=True, checked=moment()))
+    with closing(Cache(tmp_path)) as opened:
+        opened.store([Listed(ADA), Listed(BOB)], ListState(EVENT, "cloud", complete=True, checked=moment()))
         yield opened
 
 
@@ -113,7 +127,9 @@ def test_an_unreadable_code_is_declined_and_recorded_with_its_bytes(door):
 
 
 def test_who_went_in_elsewhere_is_already_in_and_told_where(door, pen):
-    pen.store_elsewhere([ElsewhereScan("s-1", ADA.id, Passage(Direction.CHECKIN, AT - timedelta(hours=1), "south"))])
+    pen.store_elsewhere(
+        [ElsewhereScan("s-1", EVENT, ADA.id, Passage(Direction.CHECKIN, AT - timedelta(hours=1), "south"))]
+    )
     answer = door.scan(ADA.barcode)
     assert reason(answer) is Reason.ALREADY_IN
     assert answer.scan.verdict.facts == {"at": (AT - timedelta(hours=1)).isoformat(), "gate": "south"}
@@ -141,7 +157,7 @@ def test_history_is_what_happened_here_and_elsewhere_together(door, pen, here, e
             assert door.scan(ADA.barcode, at_s, direction=direction).scan.verdict.result is Result.APPROVED
         else:
             passage = Passage(direction, AT + timedelta(seconds=at_s), "south")
-            pen.store_elsewhere([ElsewhereScan(f"s-{at_s}", ADA.id, passage)])
+            pen.store_elsewhere([ElsewhereScan(f"s-{at_s}", EVENT, ADA.id, passage)])
     assert reason(door.scan(ADA.barcode, 100)) is expected
 
 
@@ -149,7 +165,7 @@ def test_the_last_time_in_is_told_wherever_it_was(door, pen):
     door.rules = replace(RULES, multi_checkin=True)
     for at_s, direction in ((10, IN), (20, OUT)):
         door.scan(ADA.barcode, at_s, direction=direction)
-    pen.store_elsewhere([ElsewhereScan("s-1", ADA.id, Passage(IN, AT + timedelta(seconds=15), "south"))])
+    pen.store_elsewhere([ElsewhereScan("s-1", EVENT, ADA.id, Passage(IN, AT + timedelta(seconds=15), "south"))])
     facts = door.scan(ADA.barcode, 30).scan.verdict.facts
     assert facts == {"at": (AT + timedelta(seconds=15)).isoformat(), "gate": "south"}
 
@@ -278,8 +294,8 @@ READINGS = st.tuples(st.integers(0, 5_000), CODES, st.sampled_from(["left", "rig
 @given(st.lists(READINGS, max_size=25))
 def test_each_answer_is_a_new_row_or_the_last_one_of_its_lane_again(tmp_path_factory, evening):
     directory = tmp_path_factory.mktemp("door")
-    with closing(Tickets(directory)) as pen:
-        pen.store_page([(ADA, "1"), (BOB, "1")], ListState(EVENT, "cloud", complete=True, checked=moment()))
+    with closing(Cache(directory)) as pen:
+        pen.store([Listed(ADA), Listed(BOB)], ListState(EVENT, "cloud", complete=True, checked=moment()))
     last, rows, now_ms = {}, [], 0
     with closing(Door(directory)) as door:
         for pause_ms, code, lane, direction in evening:
@@ -373,8 +389,8 @@ def test_a_list_that_is_damaged_is_a_list_that_is_missing_and_the_gate_goes_on(t
     with closing(Door(tmp_path)) as door:
         assert reason(door.scan(ADA.barcode)) is Reason.UNKNOWN_STALE
         (tmp_path / "tickets.db").unlink()
-        with closing(Tickets(tmp_path)) as pen:
-            pen.store_page([(ADA, "1")], ListState(EVENT, "cloud", complete=True, checked=moment()))
+        with closing(Cache(tmp_path)) as pen:
+            pen.store([Listed(ADA)], ListState(EVENT, "cloud", complete=True, checked=moment()))
             assert reason(door.scan(ADA.barcode, 10)) is Reason.OK
 
 
@@ -451,7 +467,7 @@ def test_what_came_before_the_stop_is_answered(tmp_path, pen):
 
 def test_a_mind_without_work_beats_every_second_and_looks_for_a_list(mind, pen, eventually):
     eventually("it beats", lambda: len(mind.beats) >= 3)
-    pen.store_page([(replace(ADA, id="t-9", barcode="LATE"), "1")], ListState(EVENT, "cloud"))
+    pen.store([Listed(replace(ADA, id="t-9", barcode="LATE"))], ListState(EVENT, "cloud"))
     told: list[Answer] = []
     mind.gate.hear(replace(reading("LATE", 50), asker=told.append))
     eventually("it is answered", lambda: told)
@@ -624,8 +640,8 @@ def listed(program):
     """Sync's pen in the program's directory, with two tickets."""
     from kiosk import clock
 
-    with closing(Tickets(program.data_dir)) as opened:
-        opened.store_page([(ADA, "1"), (BOB, "1")], ListState(EVENT, "cloud", complete=True, checked=clock.now()))
+    with closing(Cache(program.data_dir)) as opened:
+        opened.store([Listed(ADA), Listed(BOB)], ListState(EVENT, "cloud", complete=True, checked=clock.now()))
         yield opened
 
 
@@ -760,8 +776,8 @@ def test_a_list_that_comes_goes_and_is_damaged_while_the_gate_runs_never_stops_i
     from kiosk import clock
 
     def store() -> None:
-        with closing(Tickets(program.data_dir)) as pen:
-            pen.store_page([(ADA, "1")], ListState(EVENT, "cloud", complete=True, checked=clock.now()))
+        with closing(Cache(program.data_dir)) as pen:
+            pen.store([Listed(ADA)], ListState(EVENT, "cloud", complete=True, checked=clock.now()))
 
     def remove() -> None:
         for file in program.data_dir.glob("tickets.db*"):

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from kiosk import clock
-from kiosk.pulse import BEAT_S, DEAD_AFTER_S, Pulse, alive, feel
+from kiosk.pulse import BEAT_S, DEAD_AFTER_S, Pulse, alive, feel, online
 
 
 def rewrite(directory: Path, **facts: object) -> None:
@@ -75,6 +75,32 @@ def test_a_beat_of_another_boot_is_no_sign_of_life(tmp_path):
     Pulse(tmp_path, "gate").beat()
     rewrite(tmp_path, boot_id="another")
     assert not alive(feel(tmp_path, "gate"))
+
+
+def test_sync_is_online_while_it_runs_and_says_so_and_not_otherwise(tmp_path):
+    assert not online(tmp_path)
+    pulse = Pulse(tmp_path, "sync")
+    for said, expected in (({"reachable": True}, True), ({"reachable": False}, False), ({}, False), (None, False)):
+        pulse.beat(cloud=said)
+        assert online(tmp_path) is expected
+    pulse.beat(cloud={"reachable": True})
+    pulse.end()
+    assert not online(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        {"cloud": 7}, {"cloud": "reachable"}, {"cloud": {"reachable": "yes"}}, {"pid": "x"}, {"pid": None},
+        {"pid": 10**30}, {"beat_ns": "now"}, {"beat_ns": None}, {"beat_ns": []},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_nonsense_is_no_sign_of_life_and_stops_nobody(tmp_path, facts):
+    Pulse(tmp_path, "sync").beat(cloud={"reachable": True})
+    file = tmp_path / "sync.json"
+    file.write_text(json.dumps({**json.loads(file.read_text()), **facts}), encoding="utf-8")
+    assert not online(tmp_path)
 
 
 BEATING = """

@@ -51,6 +51,11 @@ SAID: dict[str, tuple[Verdict, str]] = {
         verdict(Reason.UNKNOWN_STALE),
         "Not on the list, but the list is missing, incomplete or old: see staff",
     ),
+    "unanswered": (verdict(Reason.UNKNOWN, unanswered="look-up"), "Not on the list yet: scan again in a moment"),
+    "unanswered, and stale": (
+        verdict(Reason.UNKNOWN_STALE, OUT, unanswered="look-up"),
+        "Not on the list yet: scan again in a moment",
+    ),
     "reissued": (verdict(Reason.REISSUED), "This ticket has a new code: ask for the new one"),
     "ambiguous": (verdict(Reason.AMBIGUOUS, count="2"), "2 tickets have this code: see staff"),
     "another event": (verdict(Reason.WRONG_EVENT, event="The Gala"), "Ticket is for another event: The Gala"),

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from contextlib import closing
 from typing import Any
 
 import click
 from pydantic import BaseModel, ValidationError
 
+from kiosk import settings
 from kiosk.cli.options import Setup, with_setup
-from kiosk.settings import Settings, rules
+from kiosk.config import Config
+from kiosk.settings import Joined, JoinedEvent, Settings
 from kiosk.store.outlook import Outlook
+from kiosk.words import plain
+
+SCREEN_KEYS = {"sound": "sound", "haptic": "haptic", "reveal_s": "scan_reveal_s"}
+"""What is not a colour, as it is called here and in the file."""
 
 
 @click.command("check")
@@ -19,8 +26,9 @@ from kiosk.store.outlook import Outlook
 def command(setup: Setup) -> None:
     """Check the configuration and show what it comes to.
 
-    Every value is given with its origin: the file, the default, or the device settings of the cloud. Exits with 2
-    and a message that names line, key and mend when something is wrong.
+    Every value is given with its origin: the file, the default, or the device settings of the cloud. What is in force
+    is the file and the cloud's last answer put together. Exits with 2 and a message that names line, key and mend when
+    something is wrong.
     """
     setup.data_dir()
     setup.runtime_dir()
@@ -30,7 +38,10 @@ def command(setup: Setup) -> None:
             _show(name, section)
     for scanner in setup.config.scanner:
         _show(f"scanner {scanner.name}", scanner)
-    _show_rules(setup)
+    with closing(Outlook(setup.config.device.data_dir)) as outlook:
+        found, names = _settings(outlook.settings()), outlook.event_names()
+    _show_gate(setup.config, found, names)
+    _show_screen(setup.config, found)
 
 
 def _show(title: str, section: BaseModel) -> None:
@@ -38,19 +49,6 @@ def _show(title: str, section: BaseModel) -> None:
     for key, value in section.model_dump(mode="json").items():
         origin = "file" if key in section.model_fields_set else "default"
         click.echo(f"  {key} = {json.dumps(value, ensure_ascii=False)}  ({origin})")
-
-
-def _show_rules(setup: Setup) -> None:
-    """What the door goes by once the cloud's settings are joined in."""
-    gate = setup.config.gate
-    with closing(Outlook(setup.config.device.data_dir)) as outlook:
-        found, names = _settings(outlook.settings()), outlook.event_names()
-    joined, alone = rules(gate, found), rules(gate, None)
-    click.echo("[in force at the gate]")
-    for field in ("events", "direction", "multi_checkin", "check_timeslots", "accept_details_required"):
-        value, file = getattr(joined, field), getattr(alone, field)
-        origin = "cloud" if value != file else "file or default"
-        click.echo(f"  {field} = {_said(value, names)}  ({origin})")
 
 
 def _settings(answer: Any) -> Settings | None:
@@ -61,7 +59,38 @@ def _settings(answer: Any) -> Settings | None:
         return None
 
 
-def _said(value: Any, names: dict[str, str]) -> str:
-    if isinstance(value, dict):
-        return ", ".join(f"{names.get(event, '?')} ({event})" for event in value) or "NONE: the gate stays closed"
-    return str(value).lower()
+def _show_gate(config: Config, found: Settings | None, names: Mapping[str, str]) -> None:
+    """What the door goes by once the cloud's settings are joined in."""
+    click.echo("[in force at the gate]")
+    events = settings.events(config.gate, found)
+    titles = {event_id: plain(f"{names.get(event_id, '?')} ({event_id})") for event_id in events.value}
+    _say("events", ", ".join(titles.values()) or "NONE: the gate stays closed", events)
+    for event_id, event in events.value.items():
+        _show_event(titles[event_id], event)
+    for name, joined in {**settings.decisions(config.gate, found), **settings.modes(config.gate, found)}.items():
+        _say(name, _text(joined.value), joined)
+    interval = settings.tickets_interval(config.sync, config.gate, found)
+    _say("tickets_interval_s", _text(interval.value), interval)
+
+
+def _show_event(title: str, event: JoinedEvent) -> None:
+    types = event.ticket_types.value
+    listed = "all" if types is None else plain(", ".join(sorted(types))) or "NONE: nobody is admitted"
+    click.echo(f"  event {title}")
+    _say("  ticket_types", listed, event.ticket_types)
+    _say("  timeslot_before_minutes", _text(event.before_minutes.value), event.before_minutes)
+    _say("  timeslot_after_minutes", _text(event.after_minutes.value), event.after_minutes)
+
+
+def _show_screen(config: Config, found: Settings | None) -> None:
+    click.echo("[in force on the screen]")
+    for name, joined in settings.appearance(config.display, config.gate, found).items():
+        _say(SCREEN_KEYS.get(name, f"{name}_colour"), _text(joined.value), joined)
+
+
+def _text(value: object) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value).lower()
+
+
+def _say(key: str, text: str, joined: Joined[Any]) -> None:
+    click.echo(f"  {key} = {text}  ({joined.origin})")

@@ -25,8 +25,9 @@ def command(setup: Setup) -> None:
     r"""Serve the screen at the door: open the address it prints in a browser, full-screen.
 
     Each verdict fills the screen for `display.scan_reveal_s` seconds; between them it shows that the gate is ready, who
-    is in, and what wants attention. The page turns grey, "No connection to the gate", as soon as the gate or this
-    program stops, and comes back by itself.
+    is in, and what wants attention. Colours, and how long a verdict stays, are the cloud's where its device settings
+    name them; a change is followed at once, and `kiosk check` shows what is in force. The page turns grey, "No
+    connection to the gate", as soon as the gate or this program stops, and comes back by itself.
 
     Runs in the foreground until Ctrl-C or SIGTERM. It only reads, may be started before the gate and sync, and can be
     stopped at any time. `display.host` and `display.port` say where it listens: this machine only, unless told

@@ -18,11 +18,12 @@ from kiosk.decode import Frames, Keys
 from kiosk.gate import Gate
 from kiosk.layouts import LAYOUTS
 from kiosk.model import Rules
-from kiosk.pulse import Pulse
+from kiosk.pulse import Pulse, online
 from kiosk.scanners import socket as desk
 from kiosk.store.database import own
 from kiosk.store.journal import Journal
 from kiosk.store.ticketlist import TicketList
+from kiosk.waiting import Waiting
 from kiosk.watch import Ears, Lane, Scanner
 
 MANUAL = "manual"
@@ -46,7 +47,9 @@ def command(setup: Setup) -> None:
 
 def _run(setup: Setup, lanes: list[Lane], journal: Journal, tickets: TicketList, pulse: Pulse) -> None:
     rules = _Rules(setup.config.gate, tickets)
-    gate = Gate(journal, tickets, rules, hold_off_s=setup.config.gate.hold_off_s)
+    reached = partial(online, setup.config.device.runtime_dir)
+    waiting = Waiting(tickets, journal.want, reached, setup.config.gate.lookup_ms)
+    gate = Gate(journal, tickets, rules, hold_off_s=setup.config.gate.hold_off_s, waiting=waiting)
     gate.remember(clock.now())
     ears = Ears(lanes, gate.hear, gate.backlog, clock.now)
     listening = threading.Thread(target=ears.run, name="ears")

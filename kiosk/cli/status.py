@@ -18,6 +18,7 @@ from kiosk.settings import Settings, rules
 from kiosk.store.outlook import Outlook
 
 RUNNING, DOWN = "running", "down"
+BUDGETS = {"scans": "scans service", "access": "access-control API"}
 OPEN_STATES = [state for state in Delivery if state is not Delivery.ACKED]
 
 
@@ -40,7 +41,7 @@ def status(setup: Setup) -> dict[str, Any]:
         "display": RUNNING if _display_answers(setup) else DOWN,
         "scanners": _scanners(setup, gate),
         **_from_files(setup),
-        "cloud": (sync or {}).get("cloud") or {"reachable": False, "lastSuccess": None, "lastError": None},
+        "cloud": _cloud(sync or {}),
         "clock": clock.quality(),
         "disk": _disk(setup),
         "version": __version__,
@@ -66,6 +67,13 @@ def events_in_force(gate: config.Gate, outlook: Outlook) -> list[str]:
     except ValidationError:  # settings nobody can read are in force nowhere
         found = None
     return list(rules(gate, found).events)
+
+
+def _cloud(sync: dict[str, Any]) -> dict[str, Any]:
+    """What sync says of the cloud, and how many requests it may still make in this hour."""
+    found = sync.get("cloud") or {"reachable": False, "lastSuccess": None, "lastError": None}
+    budget = sync.get("budget") or {}
+    return found | {"budget": {name: {key: part[key] for key in ("limit", "left")} for name, part in budget.items()}}
 
 
 def _scanners(setup: Setup, gate: dict[str, Any] | None) -> list[dict[str, Any]]:
@@ -106,12 +114,18 @@ def _lines(found: dict[str, Any]) -> Iterator[str]:
         yield f"scanner    {scanner['name']}: {scanner['kind']} {scanner['device']} {plugged}"
     age = f"{listed['ageSeconds']} s old" if listed["ageSeconds"] is not None else "never complete"
     yield f"tickets    {listed['total']}, {'complete' if listed['complete'] else 'INCOMPLETE'}, {age}"
+    if listed["expected"] is not None:
+        yield f"           still arriving: {listed['total']} of {listed['expected']}"
+    for event_id in listed["refused"]:
+        yield f"           the list of event {event_id} SHRANK and is kept as it was: see `kiosk tickets`"
     yield "outbox     " + ", ".join(f"{outbox[state]} {state}" for state in OPEN_STATES)
     yield "counts     " + ", ".join(f"{number} {what}" for what, number in counts.items())
     reached = "reachable" if cloud["reachable"] else "not reachable"
     yield f"cloud      {reached}, last success {cloud['lastSuccess'] or 'never'}" + (
         f", last error: {cloud['lastError']}" if cloud["lastError"] else ""
     )
+    for name, part in cloud["budget"].items():
+        yield f"           {part['left']} of {part['limit']} requests left in this hour ({BUDGETS[name]})"
     yield f"clock      {found['clock']}"
     yield f"disk       {found['disk']['kind']}, {(found['disk']['freeBytes'] or 0) // 1_000_000} MB free"
     yield f"version    {found['version']}"

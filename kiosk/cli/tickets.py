@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import sqlite3
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -14,9 +16,13 @@ from rich.progress import track
 from kiosk import clock, words
 from kiosk.cli.options import Setup, with_setup
 from kiosk.errors import NoListYet, Refused
-from kiosk.model import Ticket
+from kiosk.model import Moment, Ticket
 from kiosk.store import tickets
-from kiosk.sync.intake import Intake, read_rows
+from kiosk.store.cache import Cache
+from kiosk.store.tickets import ListState
+from kiosk.sync.eventlist import shrunk
+from kiosk.sync.intake import Intake
+from kiosk.sync.listfile import FIELDS, read_rows
 
 SHOWN_REJECTS = 20
 
@@ -41,22 +47,25 @@ def _summary(setup: Setup) -> dict[str, Any]:
         database = tickets.reader(setup.config.device.data_dir)
     except NoListYet:
         return {"total": 0, "events": []}
-    names, totals = tickets.event_names(database), tickets.totals(database)
-    known = tickets.lists(database)
+    names, known = tickets.event_names(database), tickets.lists(database)
     return {
-        "total": sum(totals.values()),
-        "events": [
-            {
-                "eventId": event_id,
-                "name": names.get(event_id),
-                "tickets": totals.get(event_id, 0),
-                "complete": known[event_id].complete if event_id in known else False,
-                "ageSeconds": known[event_id].age_s(now) if event_id in known else None,
-                "source": known[event_id].source if event_id in known else None,
-                "unreadable": known[event_id].unreadable if event_id in known else 0,
-            }
-            for event_id in sorted(totals.keys() | known.keys())
-        ],
+        "total": tickets.total(database),
+        "events": [_about(database, known[event_id], names, now) for event_id in sorted(known)],
+    }
+
+
+def _about(database: sqlite3.Connection, state: ListState, names: dict[str, str], now: Moment) -> dict[str, Any]:
+    return {
+        "eventId": state.event_id,
+        "name": names.get(state.event_id),
+        "tickets": tickets.held(database, state),
+        "complete": state.complete,
+        "ageSeconds": state.age_s(now),
+        "source": state.source,
+        "unreadable": tickets.unreadable(database, state),
+        "unreadFields": tickets.unread(database, state),
+        "expected": state.expected if state.skip else None,
+        "shrunkTo": state.shrunk_to,
     }
 
 
@@ -67,47 +76,92 @@ def _lines(found: dict[str, Any]) -> list[str]:
         age = f"{event['ageSeconds']:.0f} s old" if event["ageSeconds"] is not None else "never complete"
         name = event["name"] or "?"
         lines.append(f"{event['eventId']}  {name}: {event['tickets']} tickets, {whole}, {age}, from {event['source']}")
-        if event["unreadable"]:
-            lines.append(f"  {event['unreadable']} unreadable rows were left out")
+        lines += _remarks(event)
     return lines
+
+
+def _remarks(event: dict[str, Any]) -> Iterator[str]:
+    if event["expected"] is not None:
+        yield f"  still arriving: {event['tickets']} of {event['expected']}"
+    if event["unreadable"]:
+        yield f"  {event['unreadable']} unreadable rows were left out"
+    if event["unreadFields"]:
+        yield f"  {event['unreadFields']} tickets have a time that cannot be read, and go without it"
+    if event["shrunkTo"] is not None:
+        yield f"  {shrunk(event['eventId'], event['tickets'], event['shrunkTo'])}"
+
+
+def _named(_context: click.Context, _option: click.Parameter, given: tuple[str, ...]) -> dict[str, str]:
+    """Take `HEADING=FIELD` apart; a heading may have an equals sign in it, a field may not."""
+    pairs = [text.rpartition("=") for text in given]
+    if wrong := [field for heading, _, field in pairs if not heading or field not in FIELDS.values()]:
+        raise click.BadParameter(f"{wrong[0]!r} is none of the fields: {', '.join(sorted(set(FIELDS.values())))}")
+    return {heading.strip(): field for heading, _, field in pairs}
 
 
 @command.command("import")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--event", "event_id", metavar="ID", required=True, help="The event of rows that do not name one.")
+@click.option(
+    "--map", "names", metavar="HEADING=FIELD", multiple=True, callback=_named,
+    help="What a column is that the API calls otherwise, such as 'Ticket no.=_id'. Can be repeated.",
+)  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="The report as one JSON object.")
 @with_setup
-def import_(setup: Setup, file: Path, event_id: str, as_json: bool) -> None:
+def import_(setup: Setup, file: Path, event_id: str, names: dict[str, str], as_json: bool) -> None:
     """Import a ticket list: a JSON array, JSON lines, or CSV with a header, by the API's field names.
 
     `_id`, `barcode` and `ticketTypeId` are needed in each row. Rows that cannot be read are reported with their lines
-    and left out; the exit status is 1 then. A ticket that is already there is brought up to date.
+    and left out; the exit status is 1 then. A ticket that is already there is brought up to date. A file that breaks
+    off is refused whole. Encoding and delimiter of a table are found out by themselves.
     """
-    with closing(tickets.Tickets(setup.data_dir())) as store:
+    screen = Console(stderr=True)
+    for _row in track(read_rows(file, names), description="reading", console=screen, transient=True):
+        pass  # to the end, before anything is stored
+    with closing(Cache(setup.data_dir(), names=setup.config.sync.store_names)) as store:
         intake = Intake(store, event_id, clock.now())
-        intake.take(track(read_rows(file), description="importing", console=Console(stderr=True)))
+        intake.take(track(read_rows(file, names), description="importing", console=screen))
         twice = tickets.codes_used_twice(store.database)
     _report(intake, twice, as_json=as_json)
     if intake.rejected:
         raise Refused(f"{intake.rejected} of {intake.rejected + intake.taken} rows were left out")
 
 
-def _report(intake: Intake, twice: list[str], *, as_json: bool) -> None:
+def _report(intake: Intake, twice: list[tuple[str, str, list[str]]], *, as_json: bool) -> None:
     if as_json:
         rejects = [{"line": line, "problem": problem} for line, problem in intake.rejects]
         found = {
             "imported": intake.taken,
             "rejected": intake.rejected,
             "rejects": rejects,
-            "codesUsedTwice": len(twice),
+            "codesUsedTwice": [{"barcode": code, "eventId": event, "ticketIds": ids} for code, event, ids in twice],
         }
         click.echo(json.dumps(found))
         return
     for line, problem in intake.rejects[:SHOWN_REJECTS]:
         click.echo(f"line {line}: {problem}", err=True)
-    if twice:
-        click.echo(f"{len(twice)} codes belong to more than one ticket of an event: they will be `ambiguous`", err=True)
+    for code, event_id, ids in twice:
+        click.echo(f"{words.plain(code)} is the code of {len(ids)} tickets of event {event_id}: `ambiguous` at the door", err=True)
     click.echo(f"{intake.taken} tickets imported")
+
+
+@command.command()
+@click.option("--event", "event_id", metavar="ID", help="Only this event's list. [default: every list that shrank]")
+@with_setup
+def accept(setup: Setup, event_id: str | None) -> None:
+    """Believe a list that shrank: take the tickets off that the cloud no longer has.
+
+    A list that suddenly lacks many tickets is kept as it was, in case the cloud was in the middle of something. What
+    happened to the tickets stays on record; one that comes back is admitted again.
+    """
+    with closing(Cache(setup.data_dir(), names=setup.config.sync.store_names)) as store:
+        shrunken = {i: s for i, s in tickets.lists(store.database).items() if s.shrunk_to is not None}
+        if event_id is not None and event_id not in shrunken:
+            raise Refused(f"the list of event {event_id} did not shrink: there is nothing to accept")
+        if not shrunken:
+            raise Refused("no list shrank: there is nothing to accept")
+        for state in [shrunken[event_id]] if event_id is not None else shrunken.values():
+            click.echo(f"{store.accept(state)} tickets of event {state.event_id} were taken off")
 
 
 @command.command()

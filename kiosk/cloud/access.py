@@ -9,9 +9,10 @@ from urllib.parse import quote
 
 from pydantic import TypeAdapter, ValidationError
 
-from kiosk.cloud.answers import EventRow, Page
+from kiosk.cloud.answers import EventRow, Page, ticket_rows
 from kiosk.cloud.line import Line, Reply
-from kiosk.errors import NoAnswer
+from kiosk.errors import Misaddressed, NoAnswer
+from kiosk.model import Listed
 from kiosk.settings import Settings
 
 PAGE = 1000
@@ -54,12 +55,31 @@ class Access:
         except ValidationError as error:
             raise NoAnswer("the answer is not a list of events") from error
 
-    def tickets(self, event_id: str, *, skip: int, since: str | None, until: str | None) -> TicketPage:
+    def tickets(
+        self, event_id: str, *, skip: int, since: str | None, until: str | None, top: int | None = None
+    ) -> TicketPage:
         """Return a page of an event's tickets, those created or changed from `since` up to before `until`."""
         window = {name: at for name, at in (("from", since), ("until", until)) if at is not None}
-        answer = self._line.get(f"/accessusers/tickets/v2/{quote(event_id, safe='')}", top=PAGE, skip=skip, **window)
+        answer = self._line.get(
+            f"/accessusers/tickets/v2/{quote(event_id, safe='')}", top=top or PAGE, skip=skip, **window
+        )
         try:
             page = Page.model_validate(answer.body)
         except ValidationError as error:
             raise NoAnswer("the answer is not a page of tickets") from error
         return TicketPage(page.docs, page.total, answer.date)
+
+    def ticket(self, barcode: str, event_id: str | None) -> Listed | None:
+        """Return the ticket with this code, of any event where none is named; None when the cloud says there is none.
+
+        A ticket with another code is not the one that was asked for.
+        """
+        named = {"eventId": event_id} if event_id is not None else {}
+        try:
+            answer = self._line.get(f"/accessusers/tickets/{quote(barcode, safe='')}", **named)
+        except Misaddressed:
+            return None
+        good, _ = ticket_rows([answer.body])
+        if not good:
+            raise NoAnswer("the answer is not a ticket")
+        return good[0] if good[0].ticket.barcode == barcode else None

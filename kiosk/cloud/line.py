@@ -15,11 +15,12 @@ from email.utils import parsedate_to_datetime
 from functools import partial
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import httpx
 
-from kiosk.errors import CloudError, Misaddressed, NoAnswer, NotSent, Rejected, Unauthorized
+from kiosk.cloud.budget import UNLIMITED, Budget, Share, Use
+from kiosk.errors import CloudError, Misaddressed, NoAnswer, NotSent, Rejected, TooMany, Unauthorized
 
 TIMEOUT = httpx.Timeout(10.0, connect=3.0)
 """A half-open connection must be noticed before the next guest, not before the next morning."""
@@ -50,11 +51,20 @@ class Reply:
     date: datetime | None
 
 
+class Allowance(Protocol):
+    """How many requests may be made. `claim` raises Paced; `hold` is told when the cloud wants to be left alone."""
+
+    def claim(self) -> None: ...
+    def wait_s(self) -> float: ...
+    def hold(self, wait_s: float | None) -> None: ...
+
+
 class Line:
     """A kept-alive connection. The credential is read for each request, so that a new one needs no restart."""
 
-    def __init__(self, base_url: str, credential: Credential) -> None:
+    def __init__(self, base_url: str, credential: Credential, allowance: Allowance | None = None) -> None:
         self._credential = credential
+        self._allowance = allowance or Share(Budget(UNLIMITED), Use.DELIVERY)
         self._url = httpx.URL(base_url)
         self._client = self._connect()
 
@@ -70,8 +80,13 @@ class Line:
     def post(self, path: str, body: object) -> Reply:
         return self._ask("POST", path, json=body)
 
+    def wait_s(self) -> float:
+        """Return how long the next request must wait."""
+        return self._allowance.wait_s()
+
     def _ask(self, method: str, path: str, **content: Any) -> Reply:
         headers, attempt = self._credential(), _Attempt()
+        self._allowance.claim()
         extensions = {"trace": attempt.notice}
         ask = partial(self._client.request, method, path, headers=headers, extensions=extensions, **content)
         try:
@@ -85,7 +100,11 @@ class Line:
             self._client = self._connect()
             late = NoAnswer if attempt.was_sent else NotSent
             raise late(f"no whole answer from {self._url.host} within {PATIENCE_S:.0f} s") from error
-        return _read(response)
+        try:
+            return _read(response)
+        except TooMany as error:
+            self._allowance.hold(error.wait_s)
+            raise
 
     def close(self) -> None:
         self._client.close()
@@ -137,7 +156,7 @@ def _read(response: httpx.Response) -> Reply:
     """Return the answer, or raise what it means instead."""
     date = _date(response)
     if response.status_code == HTTPStatus.TOO_MANY_REQUESTS:
-        raise NotSent("the cloud asks us to slow down (429)", wait_s=_retry_after_s(response, date))
+        raise TooMany("the cloud asks us to slow down (429)", wait_s=_retry_after_s(response, date))
     if response.status_code == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
         raise Rejected("the cloud finds the batch too large (413)")
     body = _json(response)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from pydantic import ValidationError
@@ -20,11 +21,24 @@ PAGE = 1000
 MAX_PAGES = 200
 
 
+@dataclass(frozen=True, slots=True)
+class ScanPage:
+    """The rows that could be read, and how many there were on the page and are in all."""
+
+    rows: list[ScanRow]
+    count: int
+    total: int
+
+
 class Portier:
     """Raises CloudError, whose kind says whether anything can have arrived."""
 
     def __init__(self, line: Line) -> None:
         self._line = line
+
+    def wait_s(self) -> float:
+        """Return how long the next request must wait."""
+        return self._line.wait_s()
 
     def hand_in(self, scans: Sequence[Scan]) -> None:
         """Upload these scans; returns only when the service has confirmed all of them."""
@@ -43,15 +57,20 @@ class Portier:
         query = {"time": json.dumps(limits)} if limits else {}
         seen = 0
         for _ in range(MAX_PAGES):
-            page = self._page(event_id, seen, query)
+            page = self._page(event_id, seen, PAGE, query)
             yield from scan_rows(page.docs)
             seen += len(page.docs)
             if not page.docs or seen >= page.total:
                 return
         raise NoAnswer(f"more than {seen} scans to read back")
 
-    def _page(self, event_id: str, skip: int, query: Mapping[str, str]) -> Page:
-        answer = self._line.get("/scans", eventId=event_id, top=PAGE, skip=skip, **query)
+    def page(self, event_id: str, skip: int, top: int) -> ScanPage:
+        """Read some of an event's scans, newest first."""
+        found = self._page(event_id, skip, top, {})
+        return ScanPage(scan_rows(found.docs), len(found.docs), found.total)
+
+    def _page(self, event_id: str, skip: int, top: int, query: Mapping[str, str]) -> Page:
+        answer = self._line.get("/scans", eventId=event_id, top=top, skip=skip, **query)
         try:
             return Page.model_validate(answer.body)
         except ValidationError as error:

@@ -14,11 +14,12 @@ from typing import Any, TypeVar
 
 from kiosk import __version__, pulse
 from kiosk.config import Config
+from kiosk.display.guise import Guise
 from kiosk.display.snapshot import Shown, Snapshot, describe, refuse, short
 from kiosk.display.stage import Beat, Cue, Stage, beat
 from kiosk.model import Moment
 from kiosk.pulse import DEAD_AFTER_S
-from kiosk.store import journal, ledger, tickets
+from kiosk.store import journal, ledger, ticketrows
 from kiosk.store.outlook import Outlook
 
 log = logging.getLogger(__name__)
@@ -44,7 +45,7 @@ class Eye:
     def __init__(self, config: Config) -> None:
         self._config = config
         self._data_dir, self._runtime_dir = config.device.data_dir, config.device.runtime_dir
-        self._reveal_ns = int(config.display.scan_reveal_s * 1e9)
+        self._guise = Guise(config)
         self._outlook = Outlook(self._data_dir)
         self._files = self._identity()
         self._stage: Stage | None = None
@@ -70,6 +71,7 @@ class Eye:
 
     def _look(self, now: Moment) -> Snapshot | None:
         newest = self._outlook.newest()
+        self._guise.look(self._outlook.settings, now)
         facts = pulse.feel(self._runtime_dir, "gate")
         self._follow(newest, beat(facts), now)
         gate = self._gate(facts, now, newest)
@@ -92,7 +94,7 @@ class Eye:
             self._show_if_recent(newest, now)
         elif cue := self._stage.follow(newest, beat):
             self._show(cue, now)
-        if self._shown is not None and now.boottime_ns - self._shown.since_ns >= self._reveal_ns:
+        if self._shown is not None and now.boottime_ns - self._shown.since_ns >= self._guise.looks.reveal_s * 1e9:
             self._shown = None
 
     def _show_if_recent(self, newest: int, now: Moment) -> None:
@@ -161,12 +163,12 @@ class Eye:
             "version": __version__,
             "deviceId": self._config.device.id,
             "time": f"{now.at.astimezone():%H:%M}",
-            "revealSeconds": self._config.display.scan_reveal_s,
+            **self._guise.facts(),
         }
 
     def _identity(self) -> tuple[int, ...]:
         """Which files these are: one that was removed and made again must not be read on from its old self."""
-        return tuple(_inode(self._data_dir / name) for name in (journal.FILE, tickets.FILE, ledger.FILE))
+        return tuple(_inode(self._data_dir / name) for name in (journal.FILE, ticketrows.FILE, ledger.FILE))
 
     def _begin_anew(self) -> None:
         self._outlook.close()

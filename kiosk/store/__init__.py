@@ -2,7 +2,7 @@
 
 | file         | written by | holds                                          | lost, it costs     |
 |--------------|------------|------------------------------------------------|--------------------|
-| `journal.db` | gate       | what happened at this door                     | the only real loss |
+| `journal.db` | gate       | what happened at this door, what it wants      | the only real loss |
 | `tickets.db` | sync       | what the cloud last told us                    | a download         |
 | `ledger.db`  | sync       | what the cloud has of our journal              | doubled deliveries |
 """

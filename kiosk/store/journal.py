@@ -17,6 +17,7 @@ from typing import Any
 
 from kiosk.errors import NotRecorded, StoreError
 from kiosk.model import ClockQuality, Direction, Moment, Passage, Reading, Reason, Result, Scan, Ticket, Verdict
+from kiosk.store import wanted
 from kiosk.store.database import Schema, from_ms, open_for_reading, open_for_writing, to_ms, transaction
 
 SCHEMA = Schema(
@@ -68,6 +69,7 @@ SCHEMA = Schema(
             BEGIN SELECT raise(ABORT, 'the journal is append-only'); END
             """,
         ),
+        (wanted.TABLE,),
     ),
 )
 
@@ -133,6 +135,12 @@ class Journal:
         self._seq, self._time_ms = scan.seq, time_ms
         self._unfolded += 1
         return scan
+
+    def want(self, barcode: str, moment: Moment) -> None:
+        """Let sync look a code up at once. Raises NotRecorded."""
+        with _or_not_recorded(), transaction(self._database):
+            wanted.add(self._database, barcode, moment)
+        self._unfolded += 1
 
     def history(self, ticket: Ticket) -> Sequence[Passage]:
         """Return the ticket's approved scans at this door, in order. Raises NotRecorded."""
@@ -209,9 +217,20 @@ def scans_after(database: sqlite3.Connection, seq: int) -> Iterator[Scan]:
 
 def scans(database: sqlite3.Connection, numbers: Iterable[int]) -> list[Scan]:
     """Return these scans, oldest first."""
-    wanted = json.dumps(list(numbers))
     query = f"SELECT {_COLUMNS} FROM scan WHERE seq IN (SELECT value FROM json_each(?)) ORDER BY seq"  # noqa: S608
-    return [_scan(row) for row in database.execute(query, (wanted,))]
+    return [_scan(row) for row in database.execute(query, (json.dumps(list(numbers)),))]
+
+
+def scan_at(database: sqlite3.Connection, time_ms: int) -> Scan | None:
+    """Return the scan that carries this time: times grow with the numbers, so that no index is needed."""
+    low, high = 1, last_seq(database)
+    while low <= high:
+        middle = (low + high) // 2
+        seq, found = database.execute("SELECT seq, time_ms FROM scan WHERE seq >= ? LIMIT 1", (middle,)).fetchone()
+        if found == time_ms:
+            return scans(database, [seq])[0]
+        low, high = (seq + 1, high) if found < time_ms else (low, middle - 1)
+    return None
 
 
 def count(database: sqlite3.Connection, counts: Counts) -> Counts:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from kiosk.errors import NoListYet
 from kiosk.model import Delivery, Moment, Scan
 from kiosk.store import journal, ledger, tickets
 from kiosk.store.journal import Counts
+from kiosk.store.tickets import ListState
 
 
 class Outlook:
@@ -25,6 +26,7 @@ class Outlook:
         self._open: dict[str, sqlite3.Connection] = {}
         self._counts = Counts()
         self._totals = (-1, 0)
+        self._settings: tuple[int, Any] = (-1, None)
 
     def newest(self) -> int:
         """Return the newest scan's number. Costs microseconds: this is what a display asks many times a second."""
@@ -52,7 +54,7 @@ class Outlook:
         """Return how good the list of these events is; `ageSeconds` is None when it never was whole."""
         database = self._file("tickets", tickets.reader)
         if database is None:
-            return {"total": 0, "complete": False, "ageSeconds": None}
+            return {"total": 0, "complete": False, "ageSeconds": None, "expected": None, "refused": []}
         known = tickets.lists(database)
         states = [known.get(event) for event in events]
         ages = [state.age_s(now) if state is not None else None for state in states]
@@ -60,12 +62,18 @@ class Outlook:
             "total": self._total(database),
             "complete": bool(states) and all(state is not None and state.complete for state in states),
             "ageSeconds": round(max(age or 0.0 for age in ages)) if ages and None not in ages else None,
+            "expected": _expected(states),
+            "refused": [state.event_id for state in states if state is not None and state.shrunk_to is not None],
         }
 
     def settings(self) -> Any:
-        """Return the cloud's answer about this device, None while there is none."""
+        """Return the cloud's answer about this device, None while there is none. Read again when the file changes."""
         database = self._file("tickets", tickets.reader)
-        return tickets.setting(database, tickets.DEVICE_SETTINGS) if database is not None else None
+        if database is None:
+            return None
+        if (version := _version(database)) != self._settings[0]:
+            self._settings = (version, tickets.setting(database, tickets.DEVICE_SETTINGS))
+        return self._settings[1]
 
     def event_names(self) -> dict[str, str]:
         database = self._file("tickets", tickets.reader)
@@ -97,7 +105,7 @@ class Outlook:
 
     def _total(self, database: sqlite3.Connection) -> int:
         """Counting a million rows takes a while: it is done once for each change."""
-        version = database.execute("PRAGMA data_version").fetchone()[0]
+        version = _version(database)
         if version != self._totals[0]:
             self._totals = (version, tickets.total(database))
         return self._totals[1]
@@ -112,3 +120,14 @@ class Outlook:
         for database in self._open.values():
             database.close()
         self._open.clear()
+
+
+def _expected(states: Sequence[ListState | None]) -> int | None:
+    """Return how many tickets the lists that are still on their way will have, None when none is."""
+    coming = [state.expected for state in states if state is not None and state.skip and state.expected is not None]
+    return sum(coming) if coming else None
+
+
+def _version(database: sqlite3.Connection) -> int:
+    """Return what changes whenever another program has written to this file."""
+    return int(database.execute("PRAGMA data_version").fetchone()[0])

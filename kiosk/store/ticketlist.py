@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from kiosk.errors import StoreError
 from kiosk.model import Lookup, Moment, Passage, Ticket
 from kiosk.settings import Settings
-from kiosk.store import tickets
+from kiosk.store import ticketrows, tickets
 from kiosk.store.tickets import ListState
 
 log = logging.getLogger(__name__)
@@ -29,6 +29,7 @@ class TicketList:
         self._database: sqlite3.Connection | None = None
         self._inode = 0
         self._version = -1
+        self._arriving = False
         self._lists: dict[str, ListState] = {}
         self._names: dict[str, str] = {}
         self.settings: Settings | None = None
@@ -39,7 +40,10 @@ class TicketList:
         try:
             database = self._database or self.refresh()
             found = tickets.by_barcode(database, code)
-            lookup = Lookup(found, event_names=self._names) if found else self._missing(code, events, now)
+            if found and not self._arriving:
+                lookup = Lookup(found, event_names=self._names)
+            else:
+                lookup = self._missing(code, events, now)
         except UNREADABLE as error:
             self._lose(error)
             return Lookup()
@@ -50,9 +54,12 @@ class TicketList:
         """Only where a code is not found does it matter how good the list is, to the last commit."""
         database = self.refresh()
         found = tickets.by_barcode(database, code)
+        if self._arriving:
+            found += tickets.by_barcode_arrived(database, code)
         former = None if found else tickets.by_former_code(database, code)
+        gone = None if found else tickets.by_barcode_gone(database, code)
         states = [self._lists.get(event) for event in events]
-        return Lookup(found, former, _complete(states), _age_s(states, now), self._names)
+        return Lookup(found, former, _complete(states), _age_s(states, now), self._names, gone)
 
     def elsewhere(self, ticket: Ticket) -> Sequence[Passage]:
         """Return the ticket's approved scans at other doors."""
@@ -61,6 +68,14 @@ class TicketList:
         except UNREADABLE as error:
             self._lose(error)
             return ()
+
+    def answered(self, code: str, moment: Moment) -> bool:
+        """Tell whether the cloud was asked for this one code and has answered, not much longer ago than this moment."""
+        try:
+            return tickets.has_word(self._database or self.refresh(), code, moment)
+        except UNREADABLE as error:
+            self._lose(error)
+            return False
 
     def look_again(self) -> None:
         """Notice a list, a new file, or settings that have come. For the pauses: a scan is not to wait for it."""
@@ -71,7 +86,7 @@ class TicketList:
 
     def refresh(self) -> sqlite3.Connection:
         """Return the open file, with states and settings as of its last commit. Raises UNREADABLE."""
-        inode = _inode(self._directory / tickets.FILE)
+        inode = _inode(self._directory / ticketrows.FILE)
         if self._database is None or inode != self._inode:
             self.close()
             self._database, self._inode, self._version = tickets.reader(self._directory), inode, -1
@@ -79,6 +94,7 @@ class TicketList:
         if version != self._version:
             self._lists = tickets.lists(self._database)
             self._names = tickets.event_names(self._database)
+            self._arriving = tickets.arriving(self._database)
             self._read_settings(self._database)
             self._version = version
         return self._database

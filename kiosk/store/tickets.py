@@ -1,4 +1,4 @@
-"""`tickets.db`: what the cloud last told us — the list, the settings, the scans of other doors. Sync writes it.
+"""`tickets.db`: what the cloud last told us — the list, the settings, the scans of other doors — as everybody reads it.
 
 Disposable: losing it costs a download. Whoever reads it must be able to do without it.
 """
@@ -7,105 +7,56 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from kiosk.model import Direction, Moment, Passage, Ticket
-from kiosk.store.database import Schema, from_ms, open_for_reading, open_for_writing, to_ms, transaction
+from kiosk.store.database import from_ms, open_for_reading
+from kiosk.store.ticketrows import COLUMNS, FILE, PORTION_BITS, SCHEMA, ticket_of
 
-SCHEMA = Schema(
-    "tickets",
-    (
-        (
-            "CREATE TABLE event (id TEXT PRIMARY KEY, name TEXT NOT NULL) STRICT, WITHOUT ROWID",
-            """
-            CREATE TABLE list (
-                event_id TEXT PRIMARY KEY,
-                source TEXT NOT NULL,
-                complete INTEGER NOT NULL,
-                watermark TEXT,
-                upto TEXT,
-                skip INTEGER NOT NULL DEFAULT 0,
-                unreadable INTEGER NOT NULL DEFAULT 0,
-                checked_ms INTEGER,
-                checked_boot_id TEXT,
-                checked_boottime_ns INTEGER
-            ) STRICT, WITHOUT ROWID
-            """,
-            """
-            CREATE TABLE ticket (
-                id TEXT PRIMARY KEY,
-                barcode TEXT NOT NULL,
-                event_id TEXT NOT NULL,
-                ticket_type_id TEXT NOT NULL,
-                ticket_name TEXT,
-                name TEXT,
-                status TEXT NOT NULL,
-                area TEXT,
-                seat_row TEXT,
-                seat TEXT,
-                entry TEXT,
-                slot_start_ms INTEGER,
-                expires_ms INTEGER,
-                excluded_event_ids TEXT,
-                parent_event_id TEXT,
-                seller_id TEXT,
-                updated_at TEXT NOT NULL
-            ) STRICT, WITHOUT ROWID
-            """,
-            "CREATE INDEX ticket_by_barcode ON ticket (barcode)",
-            # A ticket that gets a new code keeps the old one in mind, so that the door can say `reissued`.
-            """
-            CREATE TABLE former_code (
-                barcode TEXT NOT NULL, ticket_id TEXT NOT NULL, PRIMARY KEY (barcode, ticket_id)
-            ) STRICT, WITHOUT ROWID
-            """,
-            """
-            CREATE TRIGGER ticket_gets_a_new_code AFTER UPDATE OF barcode ON ticket WHEN old.barcode <> new.barcode
-            BEGIN
-                INSERT INTO former_code SELECT old.barcode, old.id
-                WHERE NOT EXISTS (SELECT 1 FROM former_code WHERE barcode = old.barcode AND ticket_id = old.id);
-            END
-            """,
-            """
-            CREATE TABLE elsewhere (
-                id TEXT PRIMARY KEY,
-                ticket_id TEXT NOT NULL,
-                type TEXT NOT NULL,
-                time_ms INTEGER NOT NULL,
-                device_id TEXT
-            ) STRICT, WITHOUT ROWID
-            """,
-            "CREATE INDEX elsewhere_by_ticket ON elsewhere (ticket_id, time_ms)",
-            "CREATE TABLE setting (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID",
-        ),
-    ),
-)
-
-FILE = "tickets.db"
 DEVICE_SETTINGS = "me"
 """The setting that holds the cloud's answer to `GET /accessusers/me`."""
 
-_COLUMNS = (
-    "id, barcode, event_id, ticket_type_id, ticket_name, name, status, area, seat_row, seat, entry, slot_start_ms, "
-    "expires_ms, excluded_event_ids, parent_event_id, seller_id"
+WORD_HOLDS_S = 10.0
+"""For how long the cloud's word on one code is good: it is not asked for the same one again before."""
+
+_BY_BARCODE = f"SELECT {COLUMNS} FROM ticket WHERE barcode = ? AND gone = 0 ORDER BY id"  # noqa: S608
+_GONE = f"SELECT {COLUMNS} FROM ticket WHERE barcode = ? AND gone = 1"  # noqa: S608
+_FORMER = f"SELECT {COLUMNS} FROM ticket WHERE id IN (SELECT ticket_id FROM former_code WHERE barcode = ?)"  # noqa: S608
+_ARRIVED = f"""
+WITH RECURSIVE portion (number) AS (
+    SELECT 0 UNION ALL SELECT number + 1 FROM portion WHERE number < (SELECT max(n) >> {PORTION_BITS} FROM arrival)
 )
-_UPDATES = ", ".join(f"{column} = excluded.{column}" for column in (*_COLUMNS.split(", ")[1:], "updated_at"))
-_UPSERT = (
-    f"INSERT INTO ticket ({_COLUMNS}, updated_at) VALUES ({', '.join('?' * 17)}) "  # noqa: S608
-    f"ON CONFLICT (id) DO UPDATE SET {_UPDATES} WHERE excluded.updated_at >= ticket.updated_at"
-)
-_BY_BARCODE = f"SELECT {_COLUMNS} FROM ticket WHERE barcode = ? ORDER BY id"  # noqa: S608
+SELECT {COLUMNS} FROM portion CROSS JOIN arrival ON n >> {PORTION_BITS} = number AND barcode = ?
+WHERE NOT EXISTS (SELECT 1 FROM ticket WHERE ticket.id = arrival.id)
+ORDER BY updated_ms, n
+"""  # noqa: S608
+_USED_TWICE = """
+SELECT barcode, event_id, json_group_array(id)
+FROM (SELECT barcode FROM ticket WHERE gone = 0 GROUP BY barcode HAVING count(*) > 1) JOIN ticket USING (barcode)
+WHERE gone = 0 GROUP BY barcode, event_id HAVING count(*) > 1 LIMIT ?
+"""
+_LISTS = """
+SELECT no, event_id, source, complete, watermark, upto, skip, expected, whole_at, shrunk_to,
+       checked_ms, checked_boot_id, checked_boottime_ns
+FROM list
+"""
+_HELD = """
+SELECT (SELECT count(*) FROM ticket WHERE list_no = ?1 AND gone = 0)
+     + (SELECT count(DISTINCT id) FROM arrival WHERE list_no = ?1)
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class ListState:
-    """How far the list of one event can be trusted. `watermark`: the cloud's own time up to which we have everything.
+    """How far the list of one event can be trusted. Times are the cloud's own, as it writes them.
 
-    While a first download is under way, `upto` is the end of its window and `skip` where the next page begins.
+    `watermark`: up to when we have everything. While a list is fetched for the first time, `upto` is the end of its
+    window and `skip` where the next page begins. `expected`: how many tickets the cloud says there are. `whole_at`:
+    when it was last looked at from end to end. `shrunk_to`: how many the cloud has now, where that is too few to be
+    believed. `no` is the list's number in the file, 0 for one that is not there yet.
     """
 
     event_id: str
@@ -114,8 +65,11 @@ class ListState:
     watermark: str | None = None
     upto: str | None = None
     skip: int = 0
-    unreadable: int = 0
+    expected: int | None = None
+    whole_at: str | None = None
+    shrunk_to: int | None = None
     checked: Moment | None = None
+    no: int = 0
 
     def age_s(self, now: Moment) -> float | None:
         """Return the seconds since the list was last known to be current, None when it never was.
@@ -129,103 +83,75 @@ class ListState:
         return max(0.0, (now.at - self.checked.at).total_seconds())
 
 
-@dataclass(frozen=True, slots=True)
-class ElsewhereScan:
-    """An approved scan of another door, as the cloud has it."""
-
-    id: str
-    ticket_id: str
-    passage: Passage
-
-
-class Tickets:
-    """Sync's pen."""
-
-    def __init__(self, directory: Path) -> None:
-        self.database = open_for_writing(directory / FILE, SCHEMA, "NORMAL")
-
-    def store_page(self, tickets: Iterable[tuple[Ticket, str]], state: ListState) -> None:
-        """Store tickets (each with its `updatedAt`) and what is now known of their list, all or nothing."""
-        with transaction(self.database):
-            self.database.executemany(_UPSERT, (_row(ticket, updated_at) for ticket, updated_at in tickets))
-            self._store_state(state)
-
-    def store_state(self, state: ListState) -> None:
-        with transaction(self.database):
-            self._store_state(state)
-
-    def _store_state(self, state: ListState) -> None:
-        checked = state.checked
-        marks = (to_ms(checked.at), checked.boot_id, checked.boottime_ns) if checked is not None else (None,) * 3
-        self.database.execute(
-            "INSERT OR REPLACE INTO list VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (
-                state.event_id, state.source, state.complete, state.watermark, state.upto, state.skip,
-                state.unreadable, *marks,
-            ),
-        )  # fmt: skip
-
-    def store_events(self, names: Mapping[str, str]) -> None:
-        with transaction(self.database):
-            self.database.executemany("INSERT OR REPLACE INTO event VALUES (?, ?)", names.items())
-
-    def store_elsewhere(self, found: Iterable[ElsewhereScan]) -> None:
-        rows = ((s.id, s.ticket_id, s.passage.direction, to_ms(s.passage.at), s.passage.gate) for s in found)
-        with transaction(self.database):
-            self.database.executemany("INSERT OR IGNORE INTO elsewhere VALUES (?, ?, ?, ?, ?)", rows)
-
-    def store_setting(self, name: str, value: object) -> None:
-        with transaction(self.database):
-            self.database.execute("INSERT OR REPLACE INTO setting VALUES (?, ?)", (name, json.dumps(value)))
-
-    def knows_elsewhere(self, scan_id: str) -> bool:
-        return self.database.execute("SELECT 1 FROM elsewhere WHERE id = ?", (scan_id,)).fetchone() is not None
-
-    def close(self) -> None:
-        self.database.close()
-
-
 def reader(directory: Path) -> sqlite3.Connection:
     """Open the list for reading. Raises NoListYet while sync has not made one, TooNew."""
     return open_for_reading(directory / FILE, SCHEMA)
 
 
 def by_barcode(database: sqlite3.Connection, barcode: str) -> tuple[Ticket, ...]:
-    return tuple(map(_ticket, database.execute(_BY_BARCODE, (barcode,))))
+    """Return the tickets that have this code; a list that still arrives does not show here."""
+    return tuple(map(ticket_of, database.execute(_BY_BARCODE, (barcode,))))
+
+
+def by_barcode_arrived(database: sqlite3.Connection, barcode: str) -> tuple[Ticket, ...]:
+    """Return the tickets with this code in a list that still arrives; of each the newest row."""
+    newest = {row[0]: ticket_of(row) for row in database.execute(_ARRIVED, (barcode,))}
+    return tuple(newest.values())
+
+
+def arriving(database: sqlite3.Connection) -> bool:
+    """Tell whether a list is on its way. Costs microseconds."""
+    return database.execute("SELECT 1 FROM arrival LIMIT 1").fetchone() is not None
 
 
 def by_former_code(database: sqlite3.Connection, barcode: str) -> Ticket | None:
     """Return the ticket that once had this code."""
-    query = f"SELECT {_COLUMNS} FROM ticket WHERE id IN (SELECT ticket_id FROM former_code WHERE barcode = ?)"  # noqa: S608
-    row = database.execute(query, (barcode,)).fetchone()
-    return _ticket(row) if row is not None else None
+    row = database.execute(_FORMER, (barcode,)).fetchone()
+    return ticket_of(row) if row is not None else None
+
+
+def by_barcode_gone(database: sqlite3.Connection, barcode: str) -> Ticket | None:
+    """Return a ticket with this code that the cloud's list no longer has."""
+    row = database.execute(_GONE, (barcode,)).fetchone()
+    return ticket_of(row) if row is not None else None
 
 
 def find(database: sqlite3.Connection, text: str, limit: int = 50) -> Iterator[Ticket]:
     """Return tickets whose code begins with, or whose holder's name contains, this text."""
     literal = text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    where = "WHERE gone = 0 AND (barcode LIKE ?1 ESCAPE '\\' OR name LIKE ?2 ESCAPE '\\')"
     query = (
-        f"SELECT {_COLUMNS} FROM ticket WHERE barcode LIKE ? ESCAPE '\\' OR name LIKE ? ESCAPE '\\' "  # noqa: S608
-        "ORDER BY name, id LIMIT ?"
+        f"SELECT {COLUMNS} FROM ticket {where} UNION SELECT {COLUMNS} FROM arrival {where} "  # noqa: S608
+        "ORDER BY name, id LIMIT ?3"
     )
-    return map(_ticket, database.execute(query, (f"{literal}%", f"%{literal}%", limit)))
+    return map(ticket_of, database.execute(query, (f"{literal}%", f"%{literal}%", limit)))
 
 
 def total(database: sqlite3.Connection) -> int:
-    return int(database.execute("SELECT count(*) FROM ticket").fetchone()[0])
+    query = "SELECT (SELECT count(*) FROM ticket WHERE gone = 0) + (SELECT count(*) FROM arrival)"
+    return int(database.execute(query).fetchone()[0])
 
 
-def totals(database: sqlite3.Connection) -> dict[str, int]:
-    """Return how many tickets each event has."""
-    return dict(database.execute("SELECT event_id, count(*) FROM ticket GROUP BY event_id"))
+def held(database: sqlite3.Connection, state: ListState) -> int:
+    """Return how many tickets of a list are here, each counted once."""
+    return int(database.execute(_HELD, (state.no,)).fetchone()[0])
 
 
-def codes_used_twice(database: sqlite3.Connection, limit: int = 20) -> list[str]:
-    """Return codes that more than one ticket of the same event has."""
-    rows = database.execute(
-        "SELECT barcode FROM ticket GROUP BY event_id, barcode HAVING count(*) > 1 LIMIT ?", (limit,)
-    )
-    return [barcode for (barcode,) in rows]
+def unread(database: sqlite3.Connection, state: ListState) -> int:
+    """Return how many tickets of a list lack a field that could not be read."""
+    query = "SELECT count(*) FROM ticket WHERE list_no = ? AND unread IS NOT NULL"
+    return int(database.execute(query, (state.no,)).fetchone()[0])
+
+
+def unreadable(database: sqlite3.Connection, state: ListState) -> int:
+    """Return how many rows of a list could not be read at all."""
+    return int(database.execute("SELECT count(*) FROM unreadable WHERE list_no = ?", (state.no,)).fetchone()[0])
+
+
+def codes_used_twice(database: sqlite3.Connection, limit: int = 20) -> list[tuple[str, str, list[str]]]:
+    """Return codes that more than one ticket of the same event has, with the event and the ids of the tickets."""
+    rows = database.execute(_USED_TWICE, (limit,))
+    return [(barcode, event_id, sorted(json.loads(ids))) for barcode, event_id, ids in rows]
 
 
 def elsewhere(database: sqlite3.Connection, ticket_id: str) -> list[Passage]:
@@ -234,6 +160,20 @@ def elsewhere(database: sqlite3.Connection, ticket_id: str) -> list[Passage]:
         "SELECT type, time_ms, device_id FROM elsewhere WHERE ticket_id = ? ORDER BY time_ms", (ticket_id,)
     )
     return [Passage(Direction(kind), from_ms(time_ms), device_id) for kind, time_ms, device_id in rows]
+
+
+def asked(database: sqlite3.Connection, barcode: str) -> tuple[str, int] | None:
+    """Return when (boot, nanoseconds since then) the cloud last answered about this one code."""
+    row: tuple[str, int] | None = database.execute(
+        "SELECT boot_id, boottime_ns FROM asked WHERE barcode = ?", (barcode,)
+    ).fetchone()
+    return row
+
+
+def has_word(database: sqlite3.Connection, barcode: str, moment: Moment) -> bool:
+    """Tell whether the cloud has answered about this one code since, or so shortly before that it still holds."""
+    boot_id, boottime_ns = asked(database, barcode) or ("", 0)
+    return boot_id == moment.boot_id and moment.boottime_ns - boottime_ns < WORD_HOLDS_S * 1e9
 
 
 def event_names(database: sqlite3.Connection) -> dict[str, str]:
@@ -248,38 +188,13 @@ def setting(database: sqlite3.Connection, name: str) -> Any:
 
 def lists(database: sqlite3.Connection) -> dict[str, ListState]:
     """Return what is known of each event's list."""
-    return {row[0]: _state(row) for row in database.execute("SELECT * FROM list")}
+    return {row[1]: _state(row) for row in database.execute(_LISTS)}
 
 
 def _state(row: tuple[Any, ...]) -> ListState:
-    event_id, source, complete, watermark, upto, skip, unreadable, checked_ms, boot_id, boottime_ns = row
+    no, event_id, source, complete, watermark, upto, skip, expected, whole_at, shrunk_to, *marks = row
+    checked_ms, boot_id, boottime_ns = marks
     checked = Moment(from_ms(checked_ms), boottime_ns, boot_id) if checked_ms is not None else None
-    return ListState(event_id, source, bool(complete), watermark, upto, skip, unreadable, checked)
-
-
-def _row(ticket: Ticket, updated_at: str) -> tuple[object, ...]:
-    return (
-        ticket.id, ticket.barcode, ticket.event_id, ticket.ticket_type_id, ticket.ticket_name, ticket.name,
-        ticket.status, ticket.area, ticket.row, ticket.seat, _joined(ticket.entry),
-        to_ms(ticket.slot_start) if ticket.slot_start is not None else None,
-        to_ms(ticket.expires_at) if ticket.expires_at is not None else None,
-        _joined(ticket.excluded_event_ids), ticket.parent_event_id, ticket.seller_id, updated_at,
+    return ListState(
+        event_id, source, bool(complete), watermark, upto, skip, expected, whole_at, shrunk_to, checked, no
     )  # fmt: skip
-
-
-def _joined(words: frozenset[str]) -> str | None:
-    return json.dumps(sorted(words)) if words else None
-
-
-def _split(text: str | None) -> frozenset[str]:
-    return frozenset(json.loads(text)) if text else frozenset()
-
-
-def _time(milliseconds: int | None) -> datetime | None:
-    return from_ms(milliseconds) if milliseconds is not None else None
-
-
-def _ticket(row: tuple[Any, ...]) -> Ticket:
-    """The columns stand in the order of the noun's fields."""
-    values: tuple[Any, ...] = (*row[:10], _split(row[10]), _time(row[11]), _time(row[12]), _split(row[13]), *row[14:])
-    return Ticket(*values)

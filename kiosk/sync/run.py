@@ -1,4 +1,4 @@
-"""Sync's two hands, each on its own thread, and the one pass of `kiosk sync --once`."""
+"""Sync's hands, each on its own thread, and the one pass of `kiosk sync --once`."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from kiosk import clock, config
-from kiosk.errors import CloudError, NoAnswer, NotSent
+from kiosk import clock
+from kiosk.errors import CloudError, NoAnswer, NotSent, Paced
 from kiosk.plan import back_off_s
 from kiosk.sync.download import Download
+from kiosk.sync.elsewhere import Elsewhere
+from kiosk.sync.lookup import LookUps
 from kiosk.sync.upload import Upload
 from kiosk.words import stamp
 
@@ -21,7 +23,17 @@ log = logging.getLogger(__name__)
 ONCE_TRIES = 3
 """How many failures in a row end a pass of `--once`."""
 
+WATCH_S = 0.03
+"""How often the journal is looked at for codes that are wanted at once."""
+
+QUIET_S = 10.0
+"""How long nothing is looked up after a failure; then the failure is no news any more, and the door may try again."""
+
+NOTICE_S = 0.25
+"""How soon a hand that waits to be woken notices that it is to stop."""
+
 UPLOAD, SETTINGS, TICKETS, OTHERS = "delivery", "settings", "tickets", "scans of other doors"
+LOOKUPS = "look-ups"
 """What is done with the cloud, as problems with it are told."""
 
 
@@ -43,6 +55,10 @@ class Contact:
         if str(self.problems.get(part)) != str(error):
             log.warning("%s: %s", part, error)
         self.problems[part] = error
+
+    def forget(self, part: str) -> None:
+        """A part that does not try any more has nothing to say about the cloud."""
+        self.problems.pop(part, None)
 
     def facts(self) -> dict[str, object]:
         """Return the `cloud` of `kiosk status`. A cloud that refuses us is reachable all the same."""
@@ -86,38 +102,71 @@ def _step(upload: Upload, contact: Contact) -> float | None:
     return wait_s
 
 
-def download_once(download: Download, contact: Contact) -> None:
-    """Look at everything once; a part that fails leaves the others alone."""
-    for part, look in _parts(download).items():
-        _look(part, look, contact)
+def download_once(download: Download, others: Elsewhere, contact: Contact, stop: threading.Event) -> None:
+    """Look at everything once, to its end; a part that fails leaves the others alone."""
+    for part, look in _parts(download, others).items():
+        while not stop.is_set() and (next_ := _look(part, look, contact)).unfinished:
+            stop.wait(next_.wait_s)
 
 
-def run_download(download: Download, contact: Contact, intervals: config.Sync, stop: threading.Event) -> None:
-    """Look at each part at its interval until told to stop."""
-    every = dict.fromkeys((SETTINGS, TICKETS), intervals.tickets_interval_s) | {OTHERS: intervals.scans_interval_s}
-    due = dict.fromkeys(every, 0.0)
+def run_download(
+    download: Download, others: Elsewhere, contact: Contact, stop: threading.Event, wake: threading.Event | None = None
+) -> None:
+    """Look at each part at its interval until told to stop; a part with more to do lets the others have their turn.
+
+    `wake` brings the next increment forward, though not into a time in which the cloud asked to be left alone.
+    """
+    parts, wake = _parts(download, others), wake or threading.Event()
+    due, alone = dict.fromkeys(parts, 0.0), dict.fromkeys(parts, 0.0)
     while not stop.is_set():
-        for part, look in _parts(download).items():
+        for part, look in parts.items():
             if time.monotonic() >= due[part]:
-                asked_s = _look(part, look, contact)
-                due[part] = time.monotonic() + max(every[part], asked_s)
-        stop.wait(max(0.0, min(due.values()) - time.monotonic()))
+                next_ = _look(part, look, contact)
+                alone[part] = time.monotonic() + next_.wait_s
+                rest_s = 0.0 if next_.unfinished else _interval_s(part, download)
+                due[part] = time.monotonic() + max(rest_s, next_.wait_s)
+        if wake.wait(max(0.0, min(NOTICE_S, min(due.values()) - time.monotonic()))):
+            wake.clear()
+            due[TICKETS] = alone[TICKETS]
 
 
-def _parts(download: Download) -> dict[str, Callable[[], None]]:
-    return {
-        SETTINGS: download.look_at_settings,
-        TICKETS: download.look_at_tickets,
-        OTHERS: download.look_elsewhere,
-    }
+def run_lookups(lookups: LookUps, contact: Contact, stop: threading.Event) -> None:
+    """Look up what the gate wants, as soon as it does, until told to stop."""
+    while not stop.wait(WATCH_S):
+        try:
+            if lookups.look():
+                contact.went_well(LOOKUPS)
+        except Paced as error:
+            stop.wait(error.wait_s)
+        except CloudError as error:
+            contact.failed(LOOKUPS, error)
+            stop.wait(max(QUIET_S, back_off_s(0, 0.0, error.wait_s)))
+            contact.forget(LOOKUPS)
 
 
-def _look(part: str, look: Callable[[], None], contact: Contact) -> float:
-    """Look once; return for how many seconds the cloud asks to be left alone."""
+def _parts(download: Download, others: Elsewhere) -> dict[str, Callable[[], bool | None]]:
+    return {SETTINGS: download.look_at_settings, TICKETS: download.look_at_tickets, OTHERS: others.look}
+
+
+def _interval_s(part: str, download: Download) -> float:
+    return download.sync.scans_interval_s if part == OTHERS else download.interval_s()
+
+
+@dataclass(frozen=True, slots=True)
+class _Next:
+    """When a part is to be looked at again: not before `wait_s` are over, and right after that if it is unfinished."""
+
+    unfinished: bool
+    wait_s: float = 0.0
+
+
+def _look(part: str, look: Callable[[], bool | None], contact: Contact) -> _Next:
     try:
-        look()
+        more = look()
+    except Paced as error:
+        return _Next(unfinished=True, wait_s=error.wait_s)
     except CloudError as error:
         contact.failed(part, error)
-        return back_off_s(0, 0.0, error.wait_s)
+        return _Next(unfinished=False, wait_s=back_off_s(0, 0.0, error.wait_s))
     contact.went_well(part)
-    return 0.0
+    return _Next(unfinished=bool(more))

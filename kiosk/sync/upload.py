@@ -34,6 +34,7 @@ SLACK = timedelta(seconds=1)
 class ScansService(Protocol):
     """Raises CloudError."""
 
+    def wait_s(self) -> float: ...
     def hand_in(self, scans: Sequence[Scan]) -> None: ...
     def stored(self, event_id: str, since: datetime | None, until: datetime | None) -> Iterator[ScanRow]: ...
 
@@ -65,12 +66,13 @@ class Upload:
         return 0.0
 
     def _standing(self) -> plan.Standing:
+        now_s = time.monotonic()
         return plan.Standing(
             pending=self._ledger.numbers(Delivery.PENDING, self._pace.size),
             unknown=self._ledger.numbers(Delivery.UNKNOWN, self._pace.full),
             size=self._pace.size,
-            now_s=time.monotonic(),
-            not_before_s=self._pace.not_before_s,
+            now_s=now_s,
+            not_before_s=max(self._pace.not_before_s, now_s + self._service.wait_s()),
         )
 
     def _take_in(self) -> None:

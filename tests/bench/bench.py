@@ -29,9 +29,10 @@ from kiosk import clock, pulse
 from kiosk.gate import Gate
 from kiosk.model import EventRules, Reading, Rules
 from kiosk.scanners import socket as desk
+from kiosk.store.cache import Cache
 from kiosk.store.journal import Journal
 from kiosk.store.ticketlist import TicketList
-from kiosk.store.tickets import ListState, Tickets
+from kiosk.store.tickets import ListState
 
 EVENT = "62a1c0ffee0000000000e001"
 ROUNDS = 3_000
@@ -39,9 +40,9 @@ RULES = Rules({EVENT: EventRules()})
 
 FILL_TICKETS = """
 WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?)
-INSERT INTO ticket (id, barcode, event_id, ticket_type_id, ticket_name, name, status, seller_id, updated_at)
-SELECT lower(hex(randomblob(12))), 'T' || printf('%010d', i), ?, 'type-1', 'Standing', 'Some Guest ' || i, 'VALID',
-       'seller-1', '2030-01-01T00:00:00.000Z' FROM n
+INSERT INTO ticket (id, barcode, list_no, event_id, ticket_type_id, ticket_name, name, status, seller_id, updated_ms)
+SELECT lower(hex(randomblob(12))), 'T' || printf('%010d', i), 1, ?, 'type-1', 'Standing', 'Some Guest ' || i, 'VALID',
+       'seller-1', 1893456000000 FROM n
 """
 FILL_SCANS = """
 WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?)
@@ -55,7 +56,7 @@ SELECT i, lower(hex(randomblob(16))), 'gate-north-1', 'left', 1700000000000 + i,
 
 def fill(directory: Path, size: int) -> None:
     """Make a list and a journal of this size; the journal's tickets are others than the list's."""
-    tickets = Tickets(directory)
+    tickets = Cache(directory)
     tickets.database.execute(FILL_TICKETS, (size, EVENT))
     tickets.store_state(ListState(EVENT, "file", complete=True, checked=clock.now()))
     tickets.close()

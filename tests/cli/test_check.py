@@ -7,7 +7,8 @@ import re
 
 import httpx
 
-from kiosk.store.tickets import DEVICE_SETTINGS, Tickets
+from kiosk.store.cache import Cache
+from kiosk.store.tickets import DEVICE_SETTINGS
 
 EVENT_ID = "62a1c0ffee0000000000e001"
 
@@ -18,34 +19,83 @@ def test_every_value_is_shown_with_its_origin(kiosk):
     assert "  batch_size = 200  (default)" in said
     assert "  upload_interval_s = 0.1  (file)" in said
     assert f'[scanner left]\n  name = "left"  (file)\n  kind = "serial"  (file)\n  device = "{kiosk.scanner}"' in said
-    assert all(
-        re.search(r"\((file|default|cloud|file or default)\)$", line) for line in said.splitlines() if "=" in line
-    )
+    assert all(re.search(r"\((file|default|cloud)\)$", line) for line in said.splitlines() if "=" in line)
 
 
 def test_a_gate_without_any_event_is_said_to_be_closed(kiosk):
-    assert "events = NONE: the gate stays closed" in kiosk.call("check").stdout
+    assert "events = NONE: the gate stays closed  (default)" in kiosk.call("check").stdout
 
 
 def test_what_the_cloud_decides_is_shown_as_the_clouds(kiosk, cloud):
-    change = {"deviceSettings": {"scanConfig": {"enableMultiCheckin": True}}}
-    httpx.put(f"{cloud.url}/sandbox/settings", json=change, trust_env=False).raise_for_status()
+    tell(cloud, scanConfig={"enableMultiCheckin": True})
     kiosk.call("sync", "--once")
     said = kiosk.call("check").stdout
     assert f"events = Summer Night ({EVENT_ID})  (cloud)" in said
     assert "multi_checkin = true  (cloud)" in said
-    assert "direction = checkin  (file or default)" in said
+    assert "direction = checkin  (default)" in said  # the cloud allows both
+    assert "check_timeslots = false  (cloud)" in said  # as it would be without the cloud
 
 
 def test_a_door_that_keeps_its_own_settings_shows_them_as_its_own(kiosk, cloud):
     kiosk.configure(cloud.url, gate='events = ["other"]\nsettings_from_cloud = false')
     kiosk.call("sync", "--once")
-    assert "events = ? (other)  (file or default)" in kiosk.call("check").stdout
+    said = kiosk.call("check").stdout
+    assert "events = ? (other)  (file)" in said
+    assert "(cloud)" not in said
+
+
+def test_of_every_event_it_is_said_what_it_admits(kiosk, cloud):
+    some = {"eventId": "e-2", "allowAllTicketTypes": False, "allowedTicketTypeIds": ["tt-2", "tt-1"]}
+    slot = {"beforeMinutes": 30, "afterMinutes": 2.5}
+    known = {"eventId": EVENT_ID, "allowAllTicketTypes": True, "timeslotSettings": slot}
+    nobody = {"eventId": "e-3", "allowAllTicketTypes": False}
+    tell(cloud, scanConfig={"mode": "lock", "events": [known, some, nobody]})
+    kiosk.configure(cloud.url, gate="timeslot_after_minutes = 7")
+    kiosk.call("sync", "--once")
+    said = kiosk.call("check").stdout
+    assert (
+        f"  event Summer Night ({EVENT_ID})\n    ticket_types = all  (cloud)\n"
+        "    timeslot_before_minutes = 30  (cloud)\n    timeslot_after_minutes = 2.5  (cloud)\n"
+    ) in said
+    assert (
+        "  event ? (e-2)\n    ticket_types = tt-1, tt-2  (cloud)\n"
+        "    timeslot_before_minutes = 0  (default)\n    timeslot_after_minutes = 7  (file)\n"
+    ) in said
+    assert "  event ? (e-3)\n    ticket_types = NONE: nobody is admitted  (cloud)\n" in said
+    assert "  mode = lock  (cloud)" in said
+
+
+def test_how_the_screen_looks_and_how_often_is_fetched_is_said_with_its_origin(kiosk, cloud):
+    before = kiosk.call("check").stdout
+    assert "  tickets_interval_s = 0.5  (file)\n[in force on the screen]\n  success_colour = green  (default)" in before
+    assert "  repeated_colour = orange  (default)" in before
+    assert "  scan_reveal_s = 3  (default)" in before
+    colours = {"repeated": "pink", "actionRequired": "green", "highlighted": None}
+    tell(cloud, colorSettings=colours, enableSoundFeedback=False, scanRevealInterval=3, ticketSyncInterval=30)
+    kiosk.call("sync", "--once")
+    said = kiosk.call("check").stdout.partition("[in force at the gate]")[2]
+    assert "  tickets_interval_s = 30  (cloud)" in said
+    assert said.partition("[in force on the screen]\n")[2].splitlines() == [
+        "  success_colour = green  (cloud)", "  declined_colour = red  (cloud)", "  repeated_colour = pink  (cloud)",
+        "  highlighted_colour = blue  (default)", "  action_required_colour = orange  (default)",
+        "  sound = false  (cloud)", "  haptic = true  (cloud)", "  scan_reveal_s = 3  (cloud)",
+    ]  # fmt: skip
+
+
+def test_a_name_from_the_cloud_cannot_draw_on_the_terminal(kiosk, cloud):
+    cloud.add_event(EVENT_ID, "Summer\r\N{RIGHT-TO-LEFT OVERRIDE} Night")
+    kiosk.call("sync", "--once")
+    assert f"events = Summer\ufffd\ufffd Night ({EVENT_ID})" in kiosk.call("check").stdout
+
+
+def tell(cloud, **device_settings):
+    change = {"deviceSettings": device_settings}
+    httpx.put(f"{cloud.url}/sandbox/settings", json=change, trust_env=False).raise_for_status()
 
 
 def test_settings_of_another_version_that_cannot_be_read_are_left_out_and_said(kiosk, cloud):
     kiosk.call("sync", "--once")
-    tickets = Tickets(kiosk.data_dir)
+    tickets = Cache(kiosk.data_dir)
     tickets.store_setting(DEVICE_SETTINGS, {"deviceSettings": 5})
     tickets.close()
     done = kiosk.call("check")

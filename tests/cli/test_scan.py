@@ -11,7 +11,8 @@ import pytest
 
 from kiosk.clock import now
 from kiosk.cloud.answers import ticket_rows
-from kiosk.store.tickets import ListState, Tickets
+from kiosk.store.cache import Cache
+from kiosk.store.tickets import ListState
 
 FIELDS = [
     "seq", "time", "barcode", "type", "scanResult", "reason", "message", "ticketId", "eventId", "ticketTypeId",
@@ -26,8 +27,8 @@ EVENT_ID = "62a1c0ffee0000000000e001"
 def opened(kiosk, cloud, valid):
     """A gate that is open, with the list of the cloud."""
     kiosk.data_dir.mkdir()
-    tickets = Tickets(kiosk.data_dir)
-    tickets.store_page(ticket_rows(valid)[0], ListState(EVENT_ID, "cloud", complete=True, checked=now()))
+    tickets = Cache(kiosk.data_dir)
+    tickets.store(ticket_rows(valid)[0], ListState(EVENT_ID, "cloud", complete=True, checked=now()))
     tickets.close()
     kiosk.configure(cloud.url, gate=f'events = ["{EVENT_ID}"]')
     kiosk.open_gate()

@@ -69,7 +69,7 @@ def test_the_report_of_an_import_is_one_json_object(kiosk, file):
     done = kiosk.call("tickets", "import", str(file), "--event", "fest", "--json", check=False)
     report = json.loads(done.stdout)
     assert done.returncode == 1
-    assert (report["imported"], report["rejected"], report["codesUsedTwice"]) == (6, 2, 0)
+    assert (report["imported"], report["rejected"], report["codesUsedTwice"]) == (6, 2, [])
     assert [reject["line"] for reject in report["rejects"]] == [4, 5]
     assert all(reject["problem"] for reject in report["rejects"])
 
@@ -85,11 +85,28 @@ def test_rows_that_were_left_out_are_named_with_their_lines_and_the_rest_is_ther
 
 def test_codes_that_two_tickets_have_are_told(kiosk, file):
     file.write_text(as_lines() + json.dumps(ROWS[0] | {"_id": "t-9"}), encoding="utf-8")
-    assert "1 codes belong to more than one ticket" in kiosk.call("tickets", "import", str(file), "--event", "f").stderr
+    done = kiosk.call("tickets", "import", str(file), "--event", "f")
+    assert "CODE00001 is the code of 2 tickets of event f" in done.stderr
+    report = json.loads(kiosk.call("tickets", "import", str(file), "--event", "f", "--json").stdout)
+    assert report["codesUsedTwice"] == [{"barcode": "CODE00001", "eventId": "f", "ticketIds": ["t-1", "t-9"]}]
+
+
+def test_a_table_with_headings_of_its_own_is_imported_with_a_map(kiosk, file):
+    file.write_bytes("Nr;Code;Art;Gast\nt-1;CODE00001;s;Jürgen\n".encode("cp1252"))
+    maps = [word for pair in ("Nr=_id", "Code=barcode", "Art=ticketTypeId", "Gast=name") for word in ("--map", pair)]
+    kiosk.call("tickets", "import", str(file), "--event", "fest", *maps)
+    (row,) = rows(kiosk.call("tickets", "find", "jürgen", "--json"))
+    assert (row["_id"], row["barcode"], row["name"]) == ("t-1", "CODE00001", "Jürgen")
+
+
+def test_a_map_to_a_field_that_no_ticket_has_is_a_wrong_call(kiosk, file):
+    done = kiosk.call("tickets", "import", str(file), "--event", "fest", "--map", "Nr=id", check=False)
+    assert done.returncode == 2
+    assert "'id' is none of the fields: _id, area, " in done.stderr
 
 
 @pytest.mark.parametrize(
-    ("content", "word"), [(b"", "empty"), (b"\xff\xfe", "UTF-8"), (b"Dear all", "barcode"), (b"[1,", "JSON")]
+    ("content", "word"), [(b"", "empty"), (b"\x89PNG\0", "UTF-8"), (b"Dear all", "barcode"), (b"[1,", "JSON")]
 )
 def test_a_file_that_is_no_list_fails_with_one_message_and_leaves_the_list_as_it_was(listed, file, content, word):
     file.write_bytes(content)

@@ -11,7 +11,7 @@ import pytest
 from kiosk.cloud import access
 from kiosk.cloud.access import Access
 from kiosk.cloud.line import Line
-from kiosk.errors import NoAnswer, Unauthorized
+from kiosk.errors import NoAnswer, NotSent, Unauthorized
 
 EVENT_ID = "62a1c0ffee0000000000e001"
 ME, EVENTS, TICKETS = "GET /api/accessusers/me", "GET /api/accessusers/events", "GET /api/accessusers/tickets/v2/"
@@ -106,6 +106,74 @@ def test_what_is_no_page_of_tickets_is_no_answer(api, cloud, answer):
 def test_rows_that_nobody_can_read_come_along_for_whoever_counts_them(api, cloud):
     cloud.arm("bad_row", 1, row={"_id": None})
     assert api.tickets(EVENT_ID, skip=0, since=None, until=None).rows[0] == {"_id": None}
+
+
+# --- one ticket ------------------------------------------------------------------------------------------------------
+
+ONE = "GET /api/accessusers/tickets/"
+ROW = {"_id": "t", "barcode": "CODE00001", "eventId": EVENT_ID, "ticketTypeId": "standing"}
+
+
+def test_one_ticket_comes_by_its_code_and_its_event(api, cloud):
+    cloud.add_tickets([ROW | {"name": "Ada", "status": "INVALID", "slotStartTime": "soon"}])
+    found = api.ticket("CODE00001", EVENT_ID)
+    assert (found.ticket.id, found.ticket.name, found.ticket.status) == ("t", "Ada", "INVALID")
+    assert (found.unread, found.updated is not None) == ("slotStartTime", True)
+    assert parse_qs(cloud.requests()[-1]["query"]) == {"eventId": [EVENT_ID]}
+
+
+def test_without_an_event_one_of_any_event_comes(api, cloud):
+    cloud.add_tickets([ROW | {"eventId": "gala"}])
+    assert api.ticket("CODE00001", EVENT_ID) is None
+    assert api.ticket("CODE00001", None).ticket.event_id == "gala"
+    assert cloud.requests()[-1]["query"] == ""
+
+
+def test_the_apis_own_word_that_there_is_no_such_ticket_is_an_answer(api, cloud):
+    assert api.ticket("NOSUCHCODE", EVENT_ID) is None
+    assert cloud.requests()[-1]["status"] == 404
+
+
+@pytest.mark.parametrize("fault", ["not_found_html", "captive_html", "captive_204", "captive_redirect", "cut_json"])
+def test_somebody_elses_word_is_none(api, cloud, fault):
+    cloud.add_tickets([ROW])
+    cloud.arm(fault, 1, route=ONE)
+    with pytest.raises(NoAnswer):
+        api.ticket("CODE00001", EVENT_ID)
+
+
+def test_a_cloud_that_wants_to_be_left_alone_is_no_answer_either(api, cloud):
+    cloud.arm("rate_limited", 1, route=ONE, retry_after="7")
+    with pytest.raises(NotSent) as raised:
+        api.ticket("CODE00001", EVENT_ID)
+    assert raised.value.wait_s == 7
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [{}, [], None, "ticket", 7, [ROW], {"docs": [ROW], "total": 1}, ROW | {"_id": None}, {"barcode": "CODE00001"}],
+)
+def test_what_is_no_ticket_is_no_answer(api, cloud, answer):
+    cloud.add_tickets([ROW])
+    cloud.arm("answer_other", 1, route=ONE, answer=answer)
+    with pytest.raises(NoAnswer, match="not a ticket"):
+        api.ticket("CODE00001", EVENT_ID)
+
+
+@pytest.mark.parametrize("barcode", ["code00001", "CODE00001 ", "CODE000012"])
+def test_a_ticket_with_another_code_is_not_the_one_that_was_asked_for(api, cloud, barcode):
+    cloud.arm("answer_other", 1, route=ONE, answer=ROW)
+    cloud.add_tickets([ROW | {"_id": "u", "barcode": barcode}])
+    assert api.ticket(barcode, EVENT_ID) is None
+
+
+@pytest.mark.parametrize(
+    "barcode", ["a?b=c&d#e", "100%25%2F%00", "../../../me", "Zoë 李 €€", "v2/e1/../x", "a b+c:d@e;"]
+)
+def test_a_code_never_becomes_another_address(api, cloud, barcode):
+    cloud.add_tickets([ROW | {"barcode": barcode}])
+    assert api.ticket(barcode, EVENT_ID).ticket.barcode == barcode
+    assert api.ticket(barcode, "another?event&id=1") is None
 
 
 def test_a_refused_token_is_said(cloud):

@@ -162,6 +162,15 @@ def test_a_fault_on_a_later_page_is_said_not_taken_for_the_end(service, cloud, m
         list(rows)
 
 
+def test_a_page_is_as_long_as_asked_and_says_how_many_rows_there_are(service, cloud):
+    service.hand_in([scan(seq) for seq in range(1, 11)])
+    cloud.arm("bad_row", 1, route="GET /api/scans", index=1)
+    page = service.page("fest", 2, 3)
+    assert ([row.barcode for row in page.rows], page.count, page.total) == (["CODE00008", "CODE00006"], 3, 10)
+    asked = parse_qs(cloud.requests()[-1]["query"])
+    assert (asked["top"], asked["skip"], asked["eventId"], "time" in asked) == (["3"], ["2"], ["fest"], False)
+
+
 @dataclass
 class Endless:
     """A service that never comes to its end, whatever is asked."""

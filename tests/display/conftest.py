@@ -18,10 +18,11 @@ import pytest
 
 from kiosk import clock
 from kiosk.config import parse
-from kiosk.model import Direction, Reading, Reason, Result, Ticket, Verdict
+from kiosk.model import Direction, Listed, Reading, Reason, Result, Ticket, Verdict
 from kiosk.pulse import Pulse
+from kiosk.store.cache import Cache
 from kiosk.store.journal import Journal
-from kiosk.store.tickets import ListState, Tickets
+from kiosk.store.tickets import DEVICE_SETTINGS, ListState
 
 EVENT_ID = "e1"
 CHROMIUM = Path("/usr/bin/chromium")
@@ -95,10 +96,18 @@ class Door:
             self._pulses["sync"].beat(version="1", cloud=cloud)
 
     def list_tickets(self, number=3, *, complete=True):
-        with contextlib.closing(Tickets(self.data_dir)) as tickets:
+        with contextlib.closing(Cache(self.data_dir)) as tickets:
             tickets.store_events({EVENT_ID: "Summer Night"})
-            rows = [(Ticket(f"t{n}", f"c{n}", EVENT_ID, "tt1"), "2025-01-01T00:00:00Z") for n in range(number)]
-            tickets.store_page(rows, ListState(EVENT_ID, "cloud", complete, checked=clock.now() if complete else None))
+            rows = [Listed(Ticket(f"t{n}", f"c{n}", EVENT_ID, "tt1")) for n in range(number)]
+            tickets.store(rows, ListState(EVENT_ID, "cloud", complete, checked=clock.now() if complete else None))
+
+    def store_settings(self, answer):
+        """What sync does with the cloud's answer."""
+        with contextlib.closing(Cache(self.data_dir)) as tickets:
+            tickets.store_setting(DEVICE_SETTINGS, answer)
+
+    def tell(self, **device):
+        self.store_settings({"_id": "me", "deviceSettings": device})
 
     def fall_silent(self):
         self._beating = False

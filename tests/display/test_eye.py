@@ -66,6 +66,33 @@ def test_a_verdict_is_taken_back_when_its_time_is_over(door, eye):
     assert facts(eye.look(later(3.1)))["shown"] is None
 
 
+def test_a_verdict_stays_as_long_as_the_cloud_says(door, eye):
+    door.tell(scanRevealInterval=10)
+    eye.look(clock.now())
+    door.scan()
+    assert facts(eye.look(clock.now()))["revealSeconds"] == 10
+    assert facts(eye.look(later(9.5)))["shown"]
+    assert facts(eye.look(later(10.1)))["shown"] is None
+
+
+def test_settings_that_change_are_in_the_next_second_s_snapshot(door, eye):
+    assert facts(eye.look(clock.now()))["colours"]["repeated"] == "orange"
+    door.tell(colorSettings={"repeated": "blue"}, enableSoundFeedback=False, scanRevealInterval=30)
+    found = facts(eye.look(later(1.1)))
+    assert (found["colours"]["repeated"], found["sound"], found["revealSeconds"]) == ("blue", False, 30)
+
+
+def test_settings_that_cannot_be_read_leave_the_screen_as_it_is(door, eye):
+    door.tell(colorSettings={"repeated": "blue"})
+    eye.look(clock.now())
+    door.store_settings({"deviceSettings": 5, "colorSettings": {"repeated": "pink"}})
+    assert facts(eye.look(later(1.1)))["colours"]["repeated"] == "blue"
+    for file in door.data_dir.glob("tickets.db*"):
+        file.unlink()
+    eye.look(later(2.2))
+    assert facts(eye.look(later(3.3)))["colours"]["repeated"] == "blue"
+
+
 def test_after_a_start_the_verdict_of_this_moment_is_shown_with_its_age(door):
     scan = door.scan()
     now = replace(scan.moment, boottime_ns=scan.moment.boottime_ns + 2_000_000_000)

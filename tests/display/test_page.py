@@ -77,6 +77,79 @@ def test_a_repeat_is_shown_again_as_a_repeat(door, screen):
     assert "Same code again" in screen.seen()
 
 
+GROUNDS = {
+    "green": "rgb(10, 107, 44)", "orange": "rgb(255, 176, 31)", "red": "rgb(165, 15, 26)",
+    "blue": "rgb(15, 79, 168)", "pink": "rgb(255, 156, 207)",
+}  # fmt: skip
+NAMES = {ground: name for name, ground in GROUNDS.items()}
+SEE_STAFF = ["details_required", "ambiguous", "unknown_status", "unknown_stale", "not_inside"]
+
+
+def colours_of_all_reasons(door, screen):
+    """Show a verdict of each reason, and say in which colour it stood there."""
+    return {reason.value: colour_of(screen, door.scan(reason)) for reason in Reason}
+
+
+def colour_of(screen, scan):
+    screen.page.wait_for_selector(f"body[data-seq='{scan.seq}'] #verdict", timeout=15_000)
+    return NAMES[screen.page.evaluate("getComputedStyle(document.querySelector('.panel')).backgroundColor")]
+
+
+def heard_by(display, **colours):
+    display.snapshot(when=lambda s: s["colours"].items() >= colours.items())
+
+
+def test_the_device_settings_colour_what_is_shown_again_and_what_wants_staff(door, display, screen):
+    door.tell(colorSettings={"repeated": "blue", "actionRequired": "pink"})
+    heard_by(display, repeated="blue", actionRequired="pink")
+    found = colours_of_all_reasons(door, screen)
+    assert {reason for reason, colour in found.items() if colour == "pink"} == set(SEE_STAFF)
+    assert {reason for reason, colour in found.items() if colour == "blue"} == {"already_in"}
+    assert {reason for reason, colour in found.items() if colour == "green"} == {"ok", "overridden"}
+    assert {found[reason] for reason in ("unknown", "unreadable", "invalid", "wrong_event")} == {"red"}
+    assert screen.errors == []
+
+
+def test_nothing_but_an_approval_is_green_whatever_the_cloud_says(door, display, screen):
+    door.tell(
+        colorSettings=dict.fromkeys(("success", "declined", "repeated", "highlighted", "actionRequired"), "green")
+    )
+    heard_by(display, highlighted="green")
+    found = colours_of_all_reasons(door, screen)
+    assert {reason for reason, colour in found.items() if colour == "green"} == {"ok", "overridden"}
+    assert {found[reason] for reason in [*SEE_STAFF, "already_in"]} == {"orange"}
+    assert screen.page.locator("body[data-face=declined]").count() == 1
+
+
+def test_settings_that_change_while_it_runs_colour_the_next_verdict(door, display, screen):
+    for colour in ("red", "blue", "orange"):
+        door.tell(colorSettings={"repeated": colour})
+        heard_by(display, repeated=colour)
+        assert colour_of(screen, door.scan(Reason.ALREADY_IN)) == colour
+
+
+def test_an_approval_that_is_shown_again_has_the_colour_of_repeats_and_a_refusal_stays_red(door, display, screen):
+    door.tell(colorSettings={"repeated": "pink"}, scanRevealInterval=1)
+    heard_by(display, repeated="pink")
+    for reason, first, again in [(Reason.OK, "green", "pink"), (Reason.INVALID, "red", "red")]:
+        scan = door.scan(reason)
+        assert colour_of(screen, scan) == first
+        screen.wait_for("ready")
+        door.repeat(scan)
+        screen.wait_for_text("again", "Same code again")
+        assert colour_of(screen, scan) == again
+
+
+def test_a_verdict_stays_on_the_page_as_long_as_the_cloud_says(door, display, screen):
+    door.tell(scanRevealInterval=1)
+    display.snapshot(when=lambda s: s["revealSeconds"] == 1)
+    door.scan()
+    screen.wait_for("approved")
+    fading = "document.getElementById('verdict').getAnimations()[0]"
+    assert screen.page.evaluate(f"{fading}.effect.getTiming().duration") <= 1000
+    screen.wait_for("ready", timeout_s=2)
+
+
 def test_what_could_not_be_recorded_is_red(door, screen):
     door.refuse("This scan cannot be recorded: see staff")
     screen.wait_for("declined")
@@ -174,9 +247,36 @@ def test_a_closed_gate_and_a_missing_scanner_are_said(door, screen):
     door.beat(events=[])
     screen.wait_for_text("word", "Closed")
     screen.wait_for_text("banners", "no event is selected")
+    assert background(screen, ".call") == "rgb(143, 17, 25)"  # to be seen from afar
+    assert screen.page.evaluate(CONTRASTS) == []
     missing = [{"name": "left", "kind": "serial", "device": "x", "connected": False, "problem": "gone"}]
     door.beat(events=["e1"], scanners=missing)
     screen.wait_for_text("word", "No scanner")
+
+
+def test_an_open_gate_does_not_look_closed(door, screen):
+    assert background(screen, ".call") == "rgba(0, 0, 0, 0)"
+
+
+def background(screen, place):
+    return screen.page.evaluate(f"getComputedStyle(document.querySelector('{place}')).backgroundColor")
+
+
+@pytest.mark.parametrize("size", [*SIZES, (390, 844)])
+def test_the_one_large_word_fits_into_its_frame(door, screen, size):
+    screen.page.set_viewport_size({"width": size[0], "height": size[1]})
+    for reason, direction in [(Reason.AMBIGUOUS, "checkin"), (Reason.OK, "checkout"), (Reason.OK, "checkin")]:
+        colour_of(screen, door.scan(reason, direction=Direction(direction)))
+        assert min(screen.page.evaluate(EDGES)) > size[0] / 30
+
+
+# How far the word itself, which may be wider than the box it stands in, stays away from both sides.
+EDGES = """() => {
+  const word = document.createRange();
+  word.selectNodeContents(document.getElementById('headline'));
+  const [inner, outer] = [word, document.querySelector('.panel')].map((place) => place.getBoundingClientRect());
+  return [inner.left - outer.left, outer.right - inner.right];
+}"""
 
 
 def test_a_screen_reader_hears_the_verdict(door, screen):
@@ -186,9 +286,11 @@ def test_a_screen_reader_hears_the_verdict(door, screen):
 
 
 @pytest.mark.parametrize("face", ["ready", "approved", "again", "declined", "lost"])
-def test_every_text_has_enough_contrast(door, screen, face):
-    screen.page.evaluate(f"document.body.dataset.face = '{face}'")
-    assert screen.page.evaluate(CONTRASTS) == []
+def test_every_text_has_enough_contrast_in_every_colour(door, screen, face):
+    for colour in ("", *GROUNDS):
+        change = "([face, colour]) => Object.assign(document.body.dataset, {face, colour})"
+        screen.page.evaluate(change, [face, colour])
+        assert screen.page.evaluate(CONTRASTS) == []
 
 
 CONTRASTS = """() => {

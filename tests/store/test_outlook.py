@@ -9,13 +9,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kiosk.model import Delivery, Direction, Moment, Reading, Reason, Result, Ticket, Verdict
+from kiosk.model import Delivery, Direction, Listed, Moment, Reading, Reason, Result, Ticket, Verdict
 from kiosk.store import journal as journals
 from kiosk.store import tickets as lists
+from kiosk.store.cache import Cache
 from kiosk.store.journal import Journal
 from kiosk.store.ledger import Ledger
 from kiosk.store.outlook import Outlook
-from kiosk.store.tickets import ListState, Tickets
+from kiosk.store.tickets import ListState
 
 AT = datetime(2026, 6, 1, 19, 30, tzinfo=UTC)
 TICKET = Ticket("t-1", "TKT1", "e-1", "type-1")
@@ -27,6 +28,7 @@ NOBODY = Verdict(Direction.CHECKIN, Result.DECLINED, Reason.UNKNOWN)
 NOBODY_OUT = Verdict(Direction.CHECKOUT, Result.DECLINED, Reason.UNKNOWN)
 VERDICTS = [IN, OUT, OUT_UNSEEN, AGAIN, NOBODY, NOBODY_OUT]
 EMPTY = {"pending": 0, "inflight": 0, "unknown": 0, "refused": 0, "local": 0, "oldestSeconds": None}
+NO_LIST = {"total": 0, "complete": False, "ageSeconds": None, "expected": None, "refused": []}
 
 
 def moment(seconds: float = 0.0, *, wall_s: float | None = None, boot: str = "boot-1") -> Moment:
@@ -57,17 +59,26 @@ def test_before_any_program_ran_everything_is_empty(outlook):
     assert outlook.newest() == 0
     assert outlook.scan(1) is None
     assert outlook.counts() == {"checkin": 0, "checkout": 0, "declined": 0, "inside": 0}
-    assert outlook.tickets(["e-1"], moment()) == {"total": 0, "complete": False, "ageSeconds": None}
+    assert outlook.tickets(["e-1"], moment()) == NO_LIST
     assert outlook.settings() is None
     assert outlook.event_names() == {}
     assert outlook.outbox(moment()) == EMPTY
 
 
+def test_the_settings_are_read_again_when_their_file_has_changed_and_only_then(outlook, tmp_path):
+    with closing(Cache(tmp_path)) as pen:
+        pen.store_setting(lists.DEVICE_SETTINGS, {"a": 1})
+        first = outlook.settings()
+        assert outlook.settings() is first == {"a": 1}
+        pen.store_setting(lists.DEVICE_SETTINGS, {"a": 2})
+        assert outlook.settings() == {"a": 2}
+
+
 def test_files_that_come_later_are_looked_into(outlook, tmp_path):
     test_before_any_program_ran_everything_is_empty(outlook)
-    with closing(Journal(tmp_path, "gate-1")) as journal, closing(Tickets(tmp_path)) as pen:
+    with closing(Journal(tmp_path, "gate-1")) as journal, closing(Cache(tmp_path)) as pen:
         append(journal, IN)
-        pen.store_page([(TICKET, "1")], ListState("e-1", "cloud", complete=True, checked=moment()))
+        pen.store([Listed(TICKET)], ListState("e-1", "cloud", complete=True, checked=moment()))
         pen.store_events({"e-1": "Summer"})
         pen.store_setting(lists.DEVICE_SETTINGS, {"a": 1})
         assert outlook.newest() == 1
@@ -77,7 +88,7 @@ def test_files_that_come_later_are_looked_into(outlook, tmp_path):
             ledger.take_in([outlook.scan(1)])
             ledger.mark([1], Delivery.ACKED)
             assert outlook.outbox(moment(5)) == EMPTY
-        assert outlook.tickets(["e-1"], moment(9)) == {"total": 1, "complete": True, "ageSeconds": 9}
+        assert outlook.tickets(["e-1"], moment(9)) == NO_LIST | {"total": 1, "complete": True, "ageSeconds": 9}
         assert outlook.event_names() == {"e-1": "Summer"}
         assert outlook.settings() == {"a": 1}
 
@@ -159,9 +170,9 @@ def test_after_a_reboot_the_wall_clock_tells_how_long_the_oldest_waits(outlook, 
 
 def test_the_list_is_as_good_as_the_worst_of_the_events(outlook, tmp_path):
     whole = ListState("e-1", "cloud", complete=True, checked=moment(0))
-    with closing(Tickets(tmp_path)) as pen:
-        pen.store_page([(TICKET, "1")], whole)
-        pen.store_page([(replace(TICKET, id="t-2"), "1")], replace(whole, event_id="e-2", checked=moment(30)))
+    with closing(Cache(tmp_path)) as pen:
+        pen.store([Listed(TICKET)], whole)
+        pen.store([Listed(replace(TICKET, id="t-2"))], replace(whole, event_id="e-2", checked=moment(30)))
         pen.store_state(replace(whole, event_id="e-3", complete=False))
         pen.store_state(ListState("e-4", "cloud"))
 
@@ -179,11 +190,33 @@ def test_the_list_is_as_good_as_the_worst_of_the_events(outlook, tmp_path):
         assert found() == (False, None)
 
 
+def test_lists_that_still_arrive_say_how_many_tickets_they_will_have(outlook, tmp_path):
+    coming = ListState("e-1", "cloud", skip=1, expected=3000)
+    with closing(Cache(tmp_path)) as pen:
+        pen.append([Listed(TICKET)], coming)
+        pen.store_state(replace(coming, event_id="e-2", expected=40))
+        pen.store_state(replace(coming, event_id="e-3", skip=0, complete=True))
+        assert outlook.tickets(["e-1", "e-2", "e-3", "nowhere"], moment())["expected"] == 3040
+        assert outlook.tickets(["e-3"], moment())["expected"] is None
+        assert outlook.tickets(["e-1"], moment())["total"] == 1
+
+
+def test_lists_that_shrank_too_much_to_be_believed_are_named(outlook, tmp_path):
+    whole = ListState("e-1", "cloud", complete=True, checked=moment())
+    with closing(Cache(tmp_path)) as pen:
+        pen.store([Listed(TICKET)], whole)
+        pen.keep_aside(["t-1"], replace(whole, shrunk_to=0))
+        assert outlook.tickets(["e-1", "e-2"], moment())["refused"] == ["e-1"]
+        assert outlook.tickets(["e-2"], moment())["refused"] == []
+        pen.accept(lists.lists(pen.database)["e-1"])
+        assert outlook.tickets(["e-1"], moment())["refused"] == []
+
+
 def test_the_tickets_are_counted_again_when_the_list_has_changed(outlook, tmp_path):
     whole = ListState("e-1", "cloud", complete=True, checked=moment(0))
-    with closing(Tickets(tmp_path)) as pen:
+    with closing(Cache(tmp_path)) as pen:
         for number in range(1, 4):
-            pen.store_page([(replace(TICKET, id=f"t-{number}"), "1")], whole)
+            pen.store([Listed(replace(TICKET, id=f"t-{number}"))], whole)
             assert outlook.tickets(["e-1"], moment())["total"] == number
 
 

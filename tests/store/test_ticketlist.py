@@ -8,12 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from kiosk.model import Direction, Lookup, Moment, Passage, Ticket
+from kiosk.model import Direction, Listed, Lookup, Moment, Passage, Ticket
 from kiosk.settings import Settings
 from kiosk.store import tickets as files
+from kiosk.store.cache import Cache, ElsewhereScan
 from kiosk.store.database import transaction
 from kiosk.store.ticketlist import TicketList
-from kiosk.store.tickets import DEVICE_SETTINGS, ElsewhereScan, ListState, Tickets
+from kiosk.store.tickets import DEVICE_SETTINGS, ListState
 
 AT = datetime(2026, 6, 1, 19, 30, tzinfo=UTC)
 TICKET = Ticket("t-1", "TKT1", "e-1", "type-1", name="Ada")
@@ -36,8 +37,8 @@ def seen(tmp_path):
 
 @pytest.fixture
 def pen(tmp_path):
-    with closing(Tickets(tmp_path)) as opened:
-        opened.store_page([(TICKET, "1")], WHOLE)
+    with closing(Cache(tmp_path)) as opened:
+        opened.store([Listed(TICKET)], WHOLE)
         yield opened
 
 
@@ -56,15 +57,93 @@ def test_a_code_that_is_not_on_a_whole_list_comes_with_the_age_of_the_list(seen,
 
 def test_a_code_that_was_a_tickets_before_comes_with_that_ticket(seen, pen):
     new = replace(TICKET, barcode="NEW1")
-    pen.store_page([(new, "2")], WHOLE)
+    pen.store([Listed(new)], WHOLE)
     assert seen.look_up("TKT1", EVENTS, now()).reissued == new
     assert seen.look_up("NEW1", EVENTS, now()) == Lookup((new,))
 
 
 def test_a_code_of_two_events_gives_both_tickets(seen, pen):
     abroad = replace(TICKET, id="t-2", event_id="e-2")
-    pen.store_page([(abroad, "1")], replace(WHOLE, event_id="e-2"))
+    pen.store([Listed(abroad)], replace(WHOLE, event_id="e-2"))
     assert seen.look_up("TKT1", EVENTS, now()).tickets == (TICKET, abroad)
+
+
+def test_a_code_of_a_ticket_that_is_gone_from_the_list_comes_with_that_ticket_and_is_no_longer_found(seen, pen):
+    pen.mark_gone(["t-1"], WHOLE)
+    assert seen.look_up("TKT1", EVENTS, now(60)) == Lookup(complete=True, age_s=60.0, gone=TICKET)
+    pen.store([Listed(TICKET)], WHOLE)
+    assert seen.look_up("TKT1", EVENTS, now()) == Lookup((TICKET,))
+
+
+def test_a_ticket_that_took_over_the_code_of_one_that_is_gone_is_the_one_that_is_meant(seen, pen):
+    heir = replace(TICKET, id="t-2", name="Bob")
+    pen.mark_gone(["t-1"], WHOLE)
+    pen.store([Listed(heir)], WHOLE)
+    assert seen.look_up("TKT1", EVENTS, now()) == Lookup((heir,))
+
+
+# --- a list that still arrives ---------------------------------------------------------------------------------------
+
+LATER = datetime(2026, 6, 1, 12, tzinfo=UTC)
+COMING = ListState("e-2", "cloud", skip=1, expected=2)
+
+
+def arrive(pen, *found: Ticket, updated: datetime = LATER) -> None:
+    pen.append([Listed(ticket, updated) for ticket in found], COMING)
+
+
+def test_a_ticket_can_be_looked_up_as_soon_as_its_page_is_stored(seen, pen):
+    assert seen.look_up("NEW1", ("e-2",), now()).tickets == ()
+    new = replace(TICKET, id="t-2", barcode="NEW1", event_id="e-2")
+    arrive(pen, new)
+    assert seen.look_up("NEW1", ("e-2",), now()).tickets == (new,)
+    assert not seen.look_up("NOBODY", ("e-2",), now()).complete
+    pen.settle()
+    assert seen.look_up("NEW1", ("e-2",), now()).tickets == (new,)
+
+
+def test_a_code_of_two_events_gives_both_tickets_though_one_list_still_arrives(seen, pen):
+    abroad = replace(TICKET, id="t-2", event_id="e-2")
+    seen.look_again()
+    arrive(pen, abroad)
+    seen.look_again()
+    assert seen.look_up("TKT1", EVENTS, now()).tickets == (TICKET, abroad)
+
+
+def test_of_a_ticket_that_comes_twice_the_newest_row_counts_and_the_settled_one_before_all(seen, pen):
+    new = replace(TICKET, id="t-2", barcode="NEW1", event_id="e-2")
+    arrive(pen, replace(new, status="INVALID"), updated=LATER + timedelta(hours=1))
+    arrive(pen, new, replace(TICKET, status="INVALID"))
+    assert seen.look_up("NEW1", EVENTS, now()).tickets == (replace(new, status="INVALID"),)
+    assert seen.look_up("TKT1", EVENTS, now()).tickets == (TICKET,)
+
+
+def test_a_code_that_nobody_has_or_had_is_unknown_and_no_other(seen, pen):
+    assert seen.look_up("NOBODY", EVENTS, now()).unknown
+    assert not seen.look_up("TKT1", EVENTS, now()).unknown
+    pen.store([Listed(replace(TICKET, barcode="NEW1"))], WHOLE)
+    assert not seen.look_up("TKT1", EVENTS, now()).unknown
+    pen.mark_gone(["t-1"], pen.list_of("e-1"))
+    assert not seen.look_up("NEW1", EVENTS, now()).unknown
+
+
+# --- the cloud's word on one code ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("asked_s", "holds"), [(60.0, True), (61.0, True), (50.1, True), (50.0, False), (0.0, False)])
+def test_the_clouds_word_on_a_code_holds_for_some_seconds(seen, pen, asked_s, holds):
+    assert not seen.answered("NOBODY", now(60))
+    pen.store_answer("NOBODY", (), WHOLE, now(asked_s))
+    assert seen.answered("NOBODY", now(60)) is holds
+    assert not seen.answered("SOMEBODY", now(60))
+    assert not seen.answered("NOBODY", now(60, boot="boot-2"))
+
+
+def test_without_a_list_or_with_a_damaged_one_the_cloud_has_said_nothing(seen, tmp_path):
+    assert not seen.answered("NOBODY", now())
+    (tmp_path / "tickets.db").write_bytes(b"no database at all" * 300)
+    assert not seen.answered("NOBODY", now())
+    assert seen.problem is not None
 
 
 # --- how far the list can be trusted ---------------------------------------------------------------------------------
@@ -103,7 +182,7 @@ def test_without_an_event_no_list_is_whole(seen, pen):
 def test_what_is_stored_while_the_list_is_open_is_found_at_once(seen, pen):
     assert seen.look_up("TKT2", EVENTS, now()).tickets == ()
     late = replace(TICKET, id="t-2", barcode="TKT2")
-    pen.store_page([(late, "1")], replace(WHOLE, checked=now(50)))
+    pen.store([Listed(late)], replace(WHOLE, checked=now(50)))
     assert seen.look_up("TKT2", EVENTS, now()) == Lookup((late,))
     assert seen.look_up("NOBODY", EVENTS, now(60)).age_s == 10.0
 
@@ -120,7 +199,7 @@ def test_a_page_that_is_being_stored_keeps_nobody_waiting_and_is_not_seen_by_hal
 def test_scans_of_other_doors_are_seen_at_once(seen, pen):
     assert seen.elsewhere(TICKET) == []
     into = Passage(Direction.CHECKIN, AT, "south")
-    pen.store_elsewhere([ElsewhereScan("s-1", "t-1", into)])
+    pen.store_elsewhere([ElsewhereScan("s-1", "e-1", "t-1", into)])
     assert seen.elsewhere(TICKET) == [into]
 
 
@@ -132,14 +211,14 @@ def test_without_a_list_nothing_is_known_and_when_it_comes_it_is_asked(seen, tmp
     assert seen.elsewhere(TICKET) == ()
     seen.look_again()
     assert "tickets.db" in seen.problem
-    with closing(Tickets(tmp_path)) as pen:
-        pen.store_page([(TICKET, "1")], WHOLE)
+    with closing(Cache(tmp_path)) as pen:
+        pen.store([Listed(TICKET)], WHOLE)
         assert seen.look_up("TKT1", EVENTS, now()).tickets == (TICKET,)
     assert seen.problem is None
 
 
 def test_a_list_of_a_newer_version_is_no_list_and_says_why(seen, tmp_path):
-    Tickets(tmp_path).close()
+    Cache(tmp_path).close()
     with closing(sqlite3.connect(tmp_path / files.FILE)) as newer:
         newer.execute("PRAGMA user_version = 99")
     assert seen.look_up("TKT1", EVENTS, now()) == Lookup()
@@ -159,8 +238,8 @@ def test_a_list_replaced_by_rename_is_the_one_that_is_asked(seen, pen, tmp_path)
     pen.close()
     (tmp_path / "next").mkdir()
     other = replace(TICKET, id="t-2", barcode="TKT2")
-    with closing(Tickets(tmp_path / "next")) as new:
-        new.store_page([(other, "1")], replace(WHOLE, checked=now(50)))
+    with closing(Cache(tmp_path / "next")) as new:
+        new.store([Listed(other)], replace(WHOLE, checked=now(50)))
         new.store_setting(DEVICE_SETTINGS, ANSWER)
     for suffix in ("-wal", "-shm"):  # a log that stays behind would be read in the new file's place
         (tmp_path / f"{files.FILE}{suffix}").unlink()
@@ -190,16 +269,16 @@ def destroy(file: Path, table: str) -> None:
     [("ticket", "TKT1"), ("ticket_by_barcode", "TKT1"), ("list", "NOBODY"), ("former_code", "NOBODY")],
 )
 def test_a_list_that_is_damaged_is_no_list_and_a_good_one_in_its_place_is_asked(tmp_path, table, code):
-    with closing(Tickets(tmp_path)) as pen:
-        pen.store_page([(TICKET, "1")], WHOLE)
+    with closing(Cache(tmp_path)) as pen:
+        pen.store([Listed(TICKET)], WHOLE)
     destroy(tmp_path / files.FILE, table)
     with closing(TicketList(tmp_path)) as seen:
         assert seen.look_up(code, EVENTS, now()) == Lookup()
         assert "malformed" in seen.problem
         for old in tmp_path.iterdir():
             old.unlink()
-        with closing(Tickets(tmp_path)) as pen:
-            pen.store_page([(TICKET, "1")], WHOLE)
+        with closing(Cache(tmp_path)) as pen:
+            pen.store([Listed(TICKET)], WHOLE)
         assert seen.look_up("TKT1", EVENTS, now()).tickets == (TICKET,)
 
 
@@ -216,7 +295,7 @@ def test_a_list_that_is_no_database_is_no_list_and_leaks_nothing(seen, tmp_path,
 
 
 def test_scans_of_other_doors_that_cannot_be_read_are_none(tmp_path):
-    Tickets(tmp_path).close()
+    Cache(tmp_path).close()
     destroy(tmp_path / files.FILE, "elsewhere_by_ticket")
     with closing(TicketList(tmp_path)) as seen:
         assert seen.elsewhere(TICKET) == ()
@@ -230,7 +309,7 @@ def test_scans_of_other_doors_that_cannot_be_read_are_none(tmp_path):
         "UPDATE ticket SET slot_start_ms = 9223372036854775807",
         "INSERT INTO setting VALUES ('me', 'no JSON')",
         "UPDATE list SET checked_ms = 9223372036854775807",
-        "INSERT INTO elsewhere VALUES ('s-1', 't-1', 'a type of tomorrow', 0, NULL)",
+        "INSERT INTO elsewhere VALUES ('s-1', 'e-1', 't-1', 'a type of tomorrow', 0, NULL)",
     ],
 )
 def test_a_row_that_makes_no_sense_stops_nobody(seen, pen, damage):

@@ -10,8 +10,10 @@
  * @typedef {{total: number, complete: boolean, ageSeconds: number | null, old: boolean}} Tickets
  * @typedef {{pending: number, inflight: number, unknown: number, refused: number}} Outbox
  * @typedef {{checkin: number, checkout: number, declined: number, inside: number}} Counts
- * @typedef {{version: string, deviceId: string, time: string, revealSeconds: number, gate: Gate, shown: Shown | null,
- *   online: boolean, syncAlive: boolean, outbox: Outbox | null, tickets: Tickets | null, counts: Counts,
+ * @typedef {{success: string, declined: string, repeated: string, highlighted: string,
+ *   actionRequired: string}} Colours
+ * @typedef {{version: string, deviceId: string, time: string, revealSeconds: number, sound: boolean, colours: Colours,
+ *   gate: Gate, shown: Shown | null, online: boolean, syncAlive: boolean, outbox: Outbox | null, tickets: Tickets | null, counts: Counts,
  *   eventNames: string[]}} Snapshot
  */
 

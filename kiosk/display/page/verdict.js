@@ -1,13 +1,18 @@
 // @ts-check
-// A verdict over the whole screen. Nothing but an approval that is as it should be is green.
+// A verdict over the whole screen. Its colour comes from the device settings, its frame, word and sign from the verdict
+// itself. Nothing but an approval that is as it should be is green.
 
 import { doors, element, sign, write } from "./snapshot.js";
 
 /** @typedef {import("./snapshot.js").Snapshot} Snapshot */
 /** @typedef {import("./snapshot.js").Shown} Shown */
+/** @typedef {import("./snapshot.js").Colours} Colours */
 
 const SIGNS = /** @type {Record<string, string>} */ ({ OK: "check", OUT: "out", STOP: "cross" });
 const LONG = 60;
+
+/** What wants a person to look. */
+const SEE_STAFF = ["details_required", "ambiguous", "unknown_status", "unknown_stale", "not_inside"];
 
 /** @type {Animation[]} */
 let curtains = [];
@@ -18,9 +23,26 @@ export function faceOf(shown) {
   return shown.repeated || shown.reason === "not_inside" ? "again" : "approved";
 }
 
+/**
+ * A declined ticket that is shown again keeps its colour: it must not look any better the second time.
+ * @param {Shown} shown @param {Colours} colours
+ */
+function colourOf(shown, colours) {
+  if (wantsStaff(shown)) return colours.actionRequired;
+  if (shown.reason === "already_in") return colours.repeated;
+  if (shown.result !== "approved") return colours.declined;
+  return shown.repeated ? colours.repeated : colours.success;
+}
+
+/** @param {Shown} shown */
+function wantsStaff(shown) {
+  return shown.reason !== null && SEE_STAFF.includes(shown.reason);
+}
+
 /** @param {Shown} shown @param {Snapshot} snapshot */
 export function paintVerdict(shown, snapshot) {
-  sign("verdict-sign", shown.reason === "not_inside" ? "look" : SIGNS[shown.headline] ?? "cross");
+  document.body.dataset.colour = colourOf(shown, snapshot.colours);
+  sign("verdict-sign", wantsStaff(shown) ? "look" : SIGNS[shown.headline] ?? "cross");
   write("headline", shown.headline);
   write("message", shown.message);
   element("message").classList.toggle("long", shown.message.length > LONG);
