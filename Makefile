@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet install --constraint requirements.lock
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test bench bench-list lint mutants lock clean
+.PHONY: demo test bench lint mutants lock clean
 
 demo: $(STAMP)-demo
 	$(BIN)/kiosk demo $(ARGS)
@@ -16,10 +16,7 @@ test: $(STAMP)-test
 	$(BIN)/python -m pytest --numprocesses auto $(ARGS)
 
 bench: $(STAMP)-test
-	$(BIN)/python tests/bench/bench.py $(ARGS)
-
-bench-list: $(STAMP)-test
-	$(BIN)/python tests/bench/load.py $(ARGS)
+	set -e; for part in $(or $(PARTS),door list); do $(BIN)/python tests/bench/$$part.py $(ARGS); done
 
 lint: $(STAMP)-test
 	$(BIN)/ruff format --check .

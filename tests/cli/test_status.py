@@ -50,10 +50,12 @@ def test_with_nothing_there_and_nothing_running_it_answers_all_the_same(kiosk):
     found = asked(kiosk)
     assert {found[program] for program in ("gate", "sync", "display")} == {"down"}
     assert found["scanners"] == [{"name": "left", "kind": "serial", "device": kiosk.scanner, "connected": False}]
-    assert found["tickets"] == {"total": 0, "complete": False, "ageSeconds": None}
+    assert found["tickets"] == {
+        "total": 0, "complete": False, "ageSeconds": None, "expected": None, "refused": [],
+    }  # fmt: skip
     assert found["outbox"]["oldestSeconds"] is None
     assert sum(found["counts"].values()) == 0
-    assert found["cloud"] == {"reachable": False, "lastSuccess": None, "lastError": None}
+    assert found["cloud"] == {"reachable": False, "lastSuccess": None, "lastError": None, "budget": {}}
     assert found["version"] == __version__
     assert list(kiosk.directory.glob("data*")) == []  # looking leaves nothing behind
 

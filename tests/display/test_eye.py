@@ -40,7 +40,9 @@ def test_it_says_at_once_how_everything_is(door, eye):
         "events": ["e1"],
         "fault": None,
     }
-    assert found["tickets"] == {"total": 3, "complete": True, "ageSeconds": 0, "old": False}
+    assert found["tickets"] == {
+        "total": 3, "complete": True, "ageSeconds": 0, "old": False, "expected": None, "refused": [],
+    }  # fmt: skip
     assert (found["online"], found["syncAlive"], found["shown"]) == (True, True, None)
 
 
@@ -188,7 +190,9 @@ def test_checkouts_and_declined_scans_are_counted(door, eye):
 
 def test_an_incomplete_list_and_an_old_one_are_told_apart(door, eye):
     door.list_tickets(2, complete=False)
-    assert facts(eye.look(clock.now()))["tickets"] == {"total": 2, "complete": False, "ageSeconds": None, "old": False}
+    assert facts(eye.look(clock.now()))["tickets"] == {
+        "total": 2, "complete": False, "ageSeconds": None, "old": False, "expected": None, "refused": [],
+    }  # fmt: skip
     door.list_tickets(2)
     assert facts(eye.look(later(90_000)))["tickets"]["old"] is True
 

@@ -1,7 +1,7 @@
 """Measure how a list comes in: what it writes to the card, what it weighs, and what the door notices of it.
 
-    make bench-list                        a first load of 1,000,000 tickets
-    make bench-list ARGS="--size 100000"
+    make bench PARTS=list                          a first load of 1,000,000 tickets
+    make bench PARTS=list ARGS="--size 100000"
 
 Ids and codes are random, as the cloud's may be: the order in which they come says nothing about where they go. The
 yardstick for a page is one bare `executemany` into a table with the same columns and indexes.
@@ -23,7 +23,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from bench import EVENT, at, door, fill, reading
+from door import EVENT, at, door, fill, reading
 
 from kiosk.cloud.answers import Page, ticket_rows
 from kiosk.store.cache import Cache

@@ -1,7 +1,7 @@
 """Measure the door beside the raw disk, in one run, so that ratios mean something on a noisy machine.
 
     make bench                     1,000, 100,000 and 1,000,000 tickets, each with as many scans in the journal
-    make bench ARGS="--sizes 1000"
+    make bench PARTS=door ARGS="--sizes 1000"
 
 The yardstick is one INSERT of a row of the same size in a transaction of its own: SQLite, WAL, synchronous=FULL, on
 the same disk, taken in turn with each scan. The door's time runs from the reading to the answer: hold-off, look-up,
