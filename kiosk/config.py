@@ -47,11 +47,19 @@ def _checked_url(url: str) -> str:
     parts = urlsplit(url)
     if any(character.isspace() for character in url):
         raise ValueError("has a space in it: needs a whole address such as https://portier.vivenu.com/api")
-    if parts.scheme not in {"http", "https"} or not parts.hostname or not _has_possible_port(parts):
+    if parts.scheme not in {"http", "https"} or not _is_possible(parts.hostname) or not _has_possible_port(parts):
         raise ValueError("needs a whole address such as https://portier.vivenu.com/api")
-    if parts.scheme == "http" and not _is_loopback(parts.hostname):
+    if parts.scheme == "http" and not _is_loopback(parts.hostname or ""):
         raise ValueError("http:// would send the credential in the clear: use https:// (http:// only to 127.0.0.1)")
     return url.rstrip("/")
+
+
+def _is_possible(host: str | None) -> bool:
+    """Whether the resolver may be asked for it: two dots in a row, say, it takes for a mistake of the program."""
+    try:
+        return bool((host or "").encode("idna"))
+    except UnicodeError:
+        return False
 
 
 def _has_possible_port(parts: SplitResult) -> bool:
@@ -87,6 +95,7 @@ class Cloud(_Section):
     api_key_file: FilePath = Path("/etc/kiosk/api-key")
     token_file: FilePath = Path("/etc/kiosk/token")
     requests_per_hour: Annotated[int, Field(ge=1, le=1_000_000)] = 900
+    proxy_from_environment: bool = False
 
 
 class Gate(_Section):
@@ -129,6 +138,8 @@ class Sync(_Section):
     upload_interval_s: Seconds = 2.0
     tickets_interval_s: Seconds = 15.0
     scans_interval_s: Seconds = 15.0
+    on_unknown: Literal["hold", "resend"] = "hold"
+    report_unknown: bool = False
     verify_interval_s: Seconds = 21_600.0
     max_shrink: Annotated[float, Field(ge=0, le=1)] = 0.1
     store_names: bool = True

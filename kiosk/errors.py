@@ -13,8 +13,9 @@ KioskError
     ├── NotSent        nothing left this machine: try again later
     ├── Paced          our own budget of requests says wait; nothing is wrong
     ├── TooMany        the cloud says wait (429); nothing was taken: try again after that
-    ├── NoAnswer       it may have arrived: read back before sending again
+    ├── NoAnswer       it may have arrived: read back before sending again, and not while it may be `running`
     ├── Rejected       the data is refused: halve, until the bad one stands alone
+    │   └── TooLarge   the batch is refused for its size: halve
     ├── Unauthorized   the credential is refused: stop, keep all, say so
     └── Misaddressed   the address is wrong: a matter of configuration, say so
 """
@@ -82,10 +83,18 @@ class TooMany(CloudError):
 
 
 class NoAnswer(CloudError):
-    pass
+    """`running`: whether the request may still be at work in the cloud. Not when the other side has ended it."""
+
+    def __init__(self, text: str, *, wait_s: float | None = None, running: bool = True) -> None:
+        super().__init__(text, wait_s=wait_s)
+        self.running = running
 
 
 class Rejected(CloudError):
+    pass
+
+
+class TooLarge(Rejected):
     pass
 
 

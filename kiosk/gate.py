@@ -42,7 +42,7 @@ class Record(Protocol):
     def append(self, reading: Reading, verdict: Verdict) -> Scan: ...
     def history(self, ticket: Ticket) -> Sequence[Passage]: ...
     def recent(self, boot_id: str, since_ns: int) -> Sequence[Scan]: ...
-    def rest(self) -> None: ...
+    def rest(self, now: Moment) -> None: ...
 
 
 @dataclass(slots=True)
@@ -213,12 +213,12 @@ class Gate:
         return list(heapq.merge(ours, others, key=lambda passage: passage.at)) if others else ours
 
     def _rest(self) -> None:
-        """Nobody is at the door: look for a new list, and tidy the journal."""
+        """Nobody is at the door: look for a new list, and let the journal tidy up."""
         if self._waiting:
             return
         self._tickets.look_again()
         try:
-            self._journal.rest()
+            self._journal.rest(clock.now())
         except NotRecorded as error:
             log.warning("the journal could not be tidied: %s", error)
 

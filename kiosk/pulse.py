@@ -50,7 +50,13 @@ class Pulse:
     def end(self) -> None:
         """Take the sign of life away, keeping the rest for whoever asks later."""
         if facts := self.last():
-            self._say(facts | {"beat_ns": 0})
+            self._say(facts | {"beat_ns": 0, "ended_ns": clock.boottime_ns()})
+
+    def quiet_s(self) -> float:
+        """Return for how long, at least, the program before this one has not run: at most since this boot."""
+        last = self.last()
+        times = [last.get("beat_ns"), last.get("ended_ns")]
+        return (clock.boottime_ns() - max((at for at in times if isinstance(at, int)), default=0)) / 1e9
 
     def last(self) -> dict[str, Any]:
         """Return what this program, or the one before it, said last; nothing where that was in another boot."""

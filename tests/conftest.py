@@ -26,6 +26,7 @@ EVENT_ID = "62a1c0ffee0000000000e001"
 PACKAGES = {
     "chromium": "chromium", "strace": "strace", "umockdev-run": "umockdev", "systemd-analyze": "systemd",
     "zsh": "zsh", "fish": "fish", "gcc": "gcc python3-dev linux-libc-dev",
+    "openssl": "openssl",
 }  # fmt: skip
 PATIENCE_S = 20.0
 

@@ -113,6 +113,7 @@ def test_an_empty_file_is_a_configuration() -> None:
     assert config.parse("", "kiosk.toml") == Config()
     assert Config().gate.events == ()
     assert Config().cloud.requests_per_hour == 900
+    assert Config().cloud.proxy_from_environment is False
     assert 1 <= len(Config().device.id) <= 64
 
 
@@ -219,6 +220,10 @@ WRONG: dict[str, tuple[str, str]] = {
     "an address without a host": (
         '[cloud]\naccess_url = "https:///api"\n',
         "2: cloud.access_url: needs a whole address such as https://portier.vivenu.com/api",
+    ),
+    "a name that no host can have": (
+        '[cloud]\nscans_url = "https://vivenu..com/api"\n',
+        "2: cloud.scans_url: needs a whole address such as https://portier.vivenu.com/api",
     ),
     "another scheme": ('[cloud]\naccess_url = "ftp://vivenu.com"\n', "2: cloud.access_url: needs a whole address"),
     "brackets left open in an address": ('[cloud]\naccess_url = "https://[::1/api"\n', "2: cloud.access_url: "),

@@ -554,7 +554,7 @@ class Diary:
     def recent(self, boot_id, since_ns):
         return ()
 
-    def rest(self) -> None:
+    def rest(self, now) -> None:
         raise NotRecorded("journal.db: full")
 
 

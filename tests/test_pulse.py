@@ -55,6 +55,38 @@ def test_who_never_spoke_does_not_live(tmp_path):
     assert not alive(None)
 
 
+def test_what_was_said_last_in_this_boot_is_heard_by_the_next_start_and_no_other(tmp_path):
+    Pulse(tmp_path, "gate").beat(budget={"left": 7})
+    assert Pulse(tmp_path, "gate").last()["budget"] == {"left": 7}
+    assert Pulse(tmp_path, "sync").last() == {}
+    rewrite(tmp_path, boot_id="another")
+    assert Pulse(tmp_path, "gate").last() == {}
+
+
+def since(pulse: Pulse, seconds: float) -> bool:
+    return seconds <= pulse.quiet_s() < seconds + 5.0
+
+
+def test_a_program_has_been_quiet_since_it_ended_or_else_since_its_last_beat(tmp_path):
+    pulse, ten_s_ns = Pulse(tmp_path, "gate"), 10 * 10**9
+    pulse.beat()
+    assert since(pulse, 0.0)
+    rewrite(tmp_path, beat_ns=clock.boottime_ns() - ten_s_ns)  # it was killed then
+    assert since(pulse, 10.0)
+    pulse.end()  # or was it: it went on to its end without another beat
+    assert since(pulse, 0.0)
+
+
+@pytest.mark.parametrize("said", [{"boot_id": "another"}, {"beat_ns": None, "ended_ns": "then"}, {"beat_ns": "x"}])
+def test_of_a_program_that_said_nothing_in_this_boot_no_more_is_known_than_that_the_boot_was_after_it(tmp_path, said):
+    pulse = Pulse(tmp_path, "gate")
+    up_s = clock.boottime_ns() / 1e9
+    assert since(pulse, up_s)
+    pulse.beat()
+    rewrite(tmp_path, **said)
+    assert since(pulse, up_s)
+
+
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b"null", b"17", b"\xff\xfe"])
 def test_a_file_that_cannot_be_read_says_nothing(tmp_path, content):
     (tmp_path / "gate.json").write_bytes(content)

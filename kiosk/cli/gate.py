@@ -41,7 +41,8 @@ def command(setup: Setup) -> None:
     log_to_stderr("gate")
     data_dir, runtime_dir = setup.data_dir(), setup.runtime_dir()
     lanes = _lanes(setup, runtime_dir)
-    with own(data_dir / "gate.lock", "gate"), closing(Journal(data_dir, setup.config.device.id)) as journal:
+    kept_days = setup.config.sync.retention_days
+    with own(data_dir / "gate.lock", "gate"), closing(Journal(data_dir, setup.config.device.id, kept_days)) as journal:
         _run(setup, lanes, journal, TicketList(data_dir), Pulse(runtime_dir, "gate"))
 
 

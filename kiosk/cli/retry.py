@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from contextlib import closing
-
 import click
 
 from kiosk.cli.options import Setup, with_setup
 from kiosk.errors import Refused
-from kiosk.store.ledger import FILE, Ledger
+from kiosk.store.ledger import FILE, hand_out_again
 
 
 @click.command("retry")
 @click.argument("numbers", metavar="[SEQ]...", nargs=-1, type=click.IntRange(min=1))
+@click.option(
+    "--unknown", is_flag=True, help="Those, too, of which nobody knows whether they arrived: may double them."
+)
 @with_setup
-def command(setup: Setup, numbers: tuple[int, ...]) -> None:
+def command(setup: Setup, numbers: tuple[int, ...], unknown: bool) -> None:
     """Hand refused scans out again, those with these numbers or all of them; the running sync delivers them.
 
     `kiosk scans` shows which scans were refused, and what the cloud said.
@@ -22,8 +23,7 @@ def command(setup: Setup, numbers: tuple[int, ...]) -> None:
     directory = setup.data_dir()
     if not (directory / FILE).exists():
         raise Refused("nothing was ever delivered from here: start `kiosk sync`")
-    with closing(Ledger(directory)) as ledger:
-        again = ledger.hand_out_again(numbers)
+    again = hand_out_again(directory, numbers, unknown=unknown)
     click.echo(f"{len(again)} scans are handed out again", err=True)
-    if unknown := sorted(set(numbers) - set(again)):
-        raise Refused(f"not refused, so left alone: {', '.join(map(str, unknown))}")
+    if left := sorted(set(numbers) - set(again)):
+        raise Refused(f"not refused, so left alone: {', '.join(map(str, left))}")

@@ -38,9 +38,9 @@ def status(setup: Setup) -> dict[str, Any]:
     return {
         "gate": RUNNING if pulse.alive(gate) else DOWN,
         "sync": RUNNING if pulse.alive(sync) else DOWN,
-        "display": RUNNING if _display_answers(setup) else DOWN,
+        "display": RUNNING if display_answers(setup) else DOWN,
         "scanners": _scanners(setup, gate),
-        **_from_files(setup),
+        **_from_files(setup, (sync or {}).get("eta_s") if pulse.alive(sync) else None),
         "cloud": _cloud(sync or {}),
         "clock": clock.quality(),
         "disk": _disk(setup),
@@ -48,13 +48,13 @@ def status(setup: Setup) -> dict[str, Any]:
     }
 
 
-def _from_files(setup: Setup) -> dict[str, Any]:
+def _from_files(setup: Setup, eta_s: float | None) -> dict[str, Any]:
     now = clock.now()
     with closing(Outlook(setup.config.device.data_dir)) as outlook:
         events = events_in_force(setup.config.gate, outlook)
         return {
             "tickets": outlook.tickets(events, now),
-            "outbox": outlook.outbox(now),
+            "outbox": outlook.outbox(now) | {"etaSeconds": round(eta_s) if eta_s is not None else None},
             "counts": outlook.counts(),
         }
 
@@ -86,7 +86,8 @@ def _scanners(setup: Setup, gate: dict[str, Any] | None) -> list[dict[str, Any]]
     ]
 
 
-def _display_answers(setup: Setup) -> bool:
+def display_answers(setup: Setup) -> bool:
+    """Tell whether the screen is served here."""
     connection = http.client.HTTPConnection(setup.config.display.host, setup.config.display.port, timeout=1)
     try:
         connection.request("GET", "/health")
@@ -118,7 +119,8 @@ def _lines(found: dict[str, Any]) -> Iterator[str]:
         yield f"           still arriving: {listed['total']} of {listed['expected']}"
     for event_id in listed["refused"]:
         yield f"           the list of event {event_id} SHRANK and is kept as it was: see `kiosk tickets`"
-    yield "outbox     " + ", ".join(f"{outbox[state]} {state}" for state in OPEN_STATES)
+    eta = f", delivered in about {outbox['etaSeconds']} s" if outbox["etaSeconds"] is not None else ""
+    yield "outbox     " + ", ".join(f"{outbox[state]} {state}" for state in OPEN_STATES) + eta
     yield "counts     " + ", ".join(f"{number} {what}" for what, number in counts.items())
     reached = "reachable" if cloud["reachable"] else "not reachable"
     yield f"cloud      {reached}, last success {cloud['lastSuccess'] or 'never'}" + (

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, wait
 from contextlib import closing, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -16,7 +17,7 @@ import click
 
 from kiosk import __version__
 from kiosk.cli.options import Setup, log_to_stderr, on_signal, with_setup
-from kiosk.cli.progress import Lists
+from kiosk.cli.progress import Backlog, Lists
 from kiosk.cloud.access import Access
 from kiosk.cloud.budget import Budget, Share, Use
 from kiosk.cloud.line import Line, bearer, token
@@ -28,15 +29,19 @@ from kiosk.store import tickets
 from kiosk.store.cache import Cache
 from kiosk.store.database import own
 from kiosk.store.ledger import Ledger
-from kiosk.sync.download import Download
+from kiosk.sync.download import Download, selected
 from kiosk.sync.elsewhere import Elsewhere
 from kiosk.sync.lookup import LookUps
-from kiosk.sync.run import QUIET_S, Contact, download_once, run_download, run_lookups, run_upload, upload_once
-from kiosk.sync.upload import Upload
+from kiosk.sync.register import Register
+from kiosk.sync.report import Reports
+from kiosk.sync.run import QUIET_S, REPORTS, Contact, download_once, run_download, run_lookups, run_upload, upload_once
+from kiosk.sync.upload import Service, Upload
 
 R = TypeVar("R")
 
 log = logging.getLogger(__name__)
+
+LOCK = "sync.lock"
 
 GRACE_S = 1.0
 """How long a request in the air is waited for at the end."""
@@ -58,8 +63,9 @@ def command(setup: Setup, once: bool) -> None:
     """
     log_to_stderr("sync")
     data_dir, pulse = setup.data_dir(), Pulse(setup.runtime_dir(), "sync")
-    with own(data_dir / "sync.lock", "sync"):
-        hands = _Hands(setup.config, data_dir, pulse)
+    ran_before = (data_dir / LOCK).exists() or bool(pulse.last())
+    with own(data_dir / LOCK, "sync"):
+        hands = _Hands(setup.config, data_dir, pulse, ran_before=ran_before)
         with on_signal(hands.stop.set):
             if once:
                 sys.exit(0 if _pass(hands) else 1)
@@ -69,10 +75,10 @@ def command(setup: Setup, once: bool) -> None:
 class _Hands:
     """Everything real that the jobs need; each job opens its own, on its own thread."""
 
-    def __init__(self, found: Config, data_dir: Path, pulse: Pulse) -> None:
+    def __init__(self, found: Config, data_dir: Path, pulse: Pulse, *, ran_before: bool) -> None:
         self.config, self.pulse = found, pulse
         self.stop, self.contact = threading.Event(), Contact()
-        self._data_dir = data_dir
+        self._data_dir, self._ran_before, self._quiet_s = data_dir, ran_before, pulse.quiet_s()
         said = pulse.last().get("budget")
         self._budgets = {name: Budget(found.cloud.requests_per_hour) for name in ("scans", "access")}
         for name, budget in self._budgets.items():
@@ -80,23 +86,50 @@ class _Hands:
 
     def beat(self) -> None:
         budget = {name: budget.facts() for name, budget in self._budgets.items()}
-        self.pulse.beat(version=__version__, cloud=self.contact.facts(), budget=budget)
+        self.pulse.beat(
+            version=__version__, cloud=self.contact.facts(), budget=budget, eta_s=self.contact.estimate.seconds
+        )
 
     def _scans(self, use: Use) -> Line:
         cloud = self.config.cloud
-        return Line(cloud.scans_url, bearer(cloud.api_key_file), Share(self._budgets["scans"], use))
+        share = Share(self._budgets["scans"], use)
+        return Line(cloud.scans_url, bearer(cloud.api_key_file), share, proxies=cloud.proxy_from_environment)
 
     def _access(self, use: Use) -> Line:
         cloud = self.config.cloud
-        return Line(cloud.access_url, token(cloud.token_file), Share(self._budgets["access"], use))
+        share = Share(self._budgets["access"], use)
+        return Line(cloud.access_url, token(cloud.token_file), share, proxies=cloud.proxy_from_environment)
 
     def _cache(self) -> Cache:
         return Cache(self._data_dir, names=self.config.sync.store_names)
 
     @contextmanager
     def upload(self) -> Iterator[Upload]:
-        with closing(self._scans(Use.DELIVERY)) as line, closing(Ledger(self._data_dir)) as ledger:
-            yield Upload(self._data_dir, ledger, Portier(line), self.config.sync.batch_size)
+        with (
+            closing(self._scans(Use.DELIVERY)) as line, closing(Ledger(self._data_dir)) as ledger,
+            self._uploading(ledger, Portier(line)) as upload,
+        ):  # fmt: skip
+            yield upload
+
+    @contextmanager
+    def reports(self) -> Iterator[Upload]:
+        """Raises NoListYet: without settings nobody knows which event is meant."""
+        with (
+            closing(tickets.reader(self._data_dir)) as database, closing(self._access(Use.DELIVERY)) as line,
+            closing(Ledger(self._data_dir, report=True)) as ledger,
+        ):  # fmt: skip
+            events = partial(selected, database, self.config.gate)
+            with self._uploading(ledger, Reports(Access(line), events)) as upload:
+                yield upload
+
+    @contextmanager
+    def _uploading(self, ledger: Ledger, service: Service) -> Iterator[Upload]:
+        sync = self.config.sync
+        register = Register(self._data_dir, ledger, ran_before=self._ran_before, report=sync.report_unknown)
+        with closing(register):
+            yield Upload(
+                register, ledger, service, sync.batch_size, on_unknown=sync.on_unknown, quiet_s=self._quiet_s
+            )  # fmt: skip
 
     @contextmanager
     def download(self) -> Iterator[tuple[Download, Elsewhere]]:
@@ -112,9 +145,8 @@ class _Hands:
         """Raises NoListYet: only who fetches the list makes its file."""
         tickets.reader(self._data_dir).close()
         with closing(self._access(Use.LOOKUP)) as line, closing(self._cache()) as store:
-            access = Access(line)
-            selected = Download(store, access, self.config.gate, self.config.sync).events
-            with closing(LookUps(store, access, self._data_dir, selected, then)) as lookups:
+            events = partial(selected, store.database, self.config.gate)
+            with closing(LookUps(store, Access(line), self._data_dir, events, then)) as lookups:
                 yield lookups
 
 
@@ -127,10 +159,19 @@ def _pass(hands: _Hands) -> bool:
             raise
         except (StoreError, sqlite3.Error) as error:  # a list that is damaged costs a list, never a delivery
             log.error(DAMAGED, error)
-        with hands.upload() as upload:
-            return upload_once(upload, hands.contact, hands.stop)
+        with hands.upload() as upload, Backlog() as backlog:
+            delivered = upload_once(upload, hands.contact, hands.stop, progress=backlog)
+        return delivered and (not hands.config.sync.report_unknown or _report_once(hands))
 
     return _work([work], hands) == [True]
+
+
+def _report_once(hands: _Hands) -> bool:
+    try:
+        with hands.reports() as upload:
+            return upload_once(upload, hands.contact, hands.stop, REPORTS)
+    except NoListYet:
+        return True  # whatever there is to report was not taken in yet
 
 
 def _run(hands: _Hands) -> None:
@@ -140,6 +181,10 @@ def _run(hands: _Hands) -> None:
         with hands.upload() as upload:
             run_upload(upload, hands.contact, sync.upload_interval_s, stop)
 
+    def report() -> None:
+        with hands.reports() as upload:
+            run_upload(upload, hands.contact, sync.upload_interval_s, stop, REPORTS)
+
     def fetch() -> None:
         with hands.download() as parts:
             run_download(*parts, hands.contact, stop, wake)
@@ -148,7 +193,10 @@ def _run(hands: _Hands) -> None:
         with hands.lookups(wake.set) as lookups:
             run_lookups(lookups, hands.contact, stop)
 
-    _work((deliver, _lasting(fetch, stop, DAMAGED, sync.tickets_interval_s), _lasting(look_up, stop)), hands)
+    jobs = [deliver, _lasting(fetch, stop, DAMAGED, sync.tickets_interval_s), _lasting(look_up, stop)]
+    if sync.report_unknown:
+        jobs.append(_lasting(report, stop, "not reported: %s"))
+    _work(jobs, hands)
 
 
 def _lasting(

@@ -141,7 +141,10 @@ def _report(intake: Intake, twice: list[tuple[str, str, list[str]]], *, as_json:
     for line, problem in intake.rejects[:SHOWN_REJECTS]:
         click.echo(f"line {line}: {problem}", err=True)
     for code, event_id, ids in twice:
-        click.echo(f"{words.plain(code)} is the code of {len(ids)} tickets of event {event_id}: `ambiguous` at the door", err=True)
+        click.echo(
+            f"{words.plain(code)} is the code of {len(ids)} tickets of event {event_id}: `ambiguous` at the door",
+            err=True,
+        )
     click.echo(f"{intake.taken} tickets imported")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -68,6 +69,16 @@ class Access:
         except ValidationError as error:
             raise NoAnswer("the answer is not a page of tickets") from error
         return TicketPage(page.docs, page.total, answer.date)
+
+    def report(self, event_id: str, rows: Sequence[Mapping[str, str]]) -> None:
+        """Report scans of codes that no ticket has; returns only when the API has confirmed it."""
+        answer = self._line.post(f"/accessusers/scans/{quote(event_id, safe='')}", list(rows))
+        if not isinstance(answer.body, dict) or answer.body.get("status") != "OK":
+            raise NoAnswer("the answer to a report does not say that it was taken", running=False)
+
+    def wait_s(self) -> float:
+        """Return how long the next request must wait."""
+        return self._line.wait_s()
 
     def ticket(self, barcode: str, event_id: str | None) -> Listed | None:
         """Return the ticket with this code, of any event where none is named; None when the cloud says there is none.

@@ -1,34 +1,33 @@
-"""One line to one host of the cloud: requests out, JSON or a CloudError back. The only user of httpx.
+"""One line to one host of the cloud: requests out, JSON or a CloudError back.
 
-Redirects are never followed and the environment's proxies never used: a captive portal must not pass for the cloud.
+What an answer means is read here; `wire.py` carries it, `trouble.py` says what is wrong with the way.
 """
 
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from functools import partial
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Protocol
 
 import httpx
 
+from kiosk import clock
+from kiosk.cloud import trouble
 from kiosk.cloud.budget import UNLIMITED, Budget, Share, Use
-from kiosk.errors import CloudError, Misaddressed, NoAnswer, NotSent, Rejected, TooMany, Unauthorized
+from kiosk.cloud.wire import Wire
+from kiosk.errors import CloudError, Misaddressed, NoAnswer, Rejected, TooLarge, TooMany, Unauthorized
+from kiosk.words import plain
 
 TIMEOUT = httpx.Timeout(10.0, connect=3.0)
 """A half-open connection must be noticed before the next guest, not before the next morning."""
 
 PATIENCE_S = 20.0
 """How long a request may take in all: an answer that dribbles, or a name that does not resolve, knows no time-out."""
-
-NOTHING_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
 
 REFUSALS: Mapping[int, type[CloudError]] = {
     HTTPStatus.BAD_REQUEST: Rejected,
@@ -39,6 +38,12 @@ REFUSALS: Mapping[int, type[CloudError]] = {
     HTTPStatus.METHOD_NOT_ALLOWED: Misaddressed,
 }
 """What a refusal of the API itself means; the same status without the API's JSON comes from somebody in between."""
+
+AT_WORK = {202, 408, 499, 502, 503, 504, *range(520, 530)}
+"""Said by somebody who stopped waiting, or does not wait, for the cloud itself: the request may still be running there.
+
+499 is nginx's, 520 to 529 are Cloudflare's, 202 is RFC 9110's "not completed".
+"""
 
 Credential = Callable[[], Mapping[str, str]]
 
@@ -60,19 +65,21 @@ class Allowance(Protocol):
 
 
 class Line:
-    """A kept-alive connection. The credential is read for each request, so that a new one needs no restart."""
+    """A kept-alive connection. The credential is read for each request, so that a new one needs no restart.
 
-    def __init__(self, base_url: str, credential: Credential, allowance: Allowance | None = None) -> None:
+    The environment's proxies are used only where `proxies` says so.
+    """
+
+    def __init__(
+        self, base_url: str, credential: Credential, allowance: Allowance | None = None, *, proxies: bool = False
+    ) -> None:
         self._credential = credential
         self._allowance = allowance or Share(Budget(UNLIMITED), Use.DELIVERY)
-        self._url = httpx.URL(base_url)
-        self._client = self._connect()
+        self._url, self._proxies = httpx.URL(base_url), proxies
+        self._wire = self._connect()
 
-    def _connect(self) -> httpx.Client:
-        return httpx.Client(
-            base_url=self._url, timeout=TIMEOUT, follow_redirects=False, trust_env=False,
-            headers={"Accept": "application/json", "User-Agent": "kiosk"},
-        )  # fmt: skip
+    def _connect(self) -> Wire:
+        return Wire(self._url, TIMEOUT, proxies=self._proxies)
 
     def get(self, path: str, **query: str | int) -> Reply:
         return self._ask("GET", path, params=query)
@@ -85,100 +92,90 @@ class Line:
         return self._allowance.wait_s()
 
     def _ask(self, method: str, path: str, **content: Any) -> Reply:
-        headers, attempt = self._credential(), _Attempt()
+        headers = self._credential()
         self._allowance.claim()
-        extensions = {"trace": attempt.notice}
-        ask = partial(self._client.request, method, path, headers=headers, extensions=extensions, **content)
+        response = self._answer(method, path, headers=headers, **content)
         try:
-            response = attempt.answer(ask, PATIENCE_S)
-        except NOTHING_SENT as error:
-            raise NotSent(f"cannot reach {self._url.host}: {_say(error)}") from error
-        except httpx.HTTPError as error:
-            raise NoAnswer(f"no answer from {self._url.host}: {_say(error)}") from error
-        except TimeoutError as error:
-            self._client.close()  # and with it the connection on which somebody still waits
-            self._client = self._connect()
-            late = NoAnswer if attempt.was_sent else NotSent
-            raise late(f"no whole answer from {self._url.host} within {PATIENCE_S:.0f} s") from error
-        try:
-            return _read(response)
+            return _read(response, self._url)
         except TooMany as error:
             self._allowance.hold(error.wait_s)
             raise
 
-    def close(self) -> None:
-        self._client.close()
-
-
-class _Attempt:
-    """One request on a thread that may be left behind, but never sends anything once it has been given up.
-
-    A name that resolves after we stopped waiting would otherwise send a batch behind the back of the read-back.
-    """
-
-    def __init__(self) -> None:
-        self.was_sent = False
-        self._given_up = False
-        self._lock = threading.Lock()
-
-    def answer(self, ask: Callable[[], httpx.Response], seconds: float) -> httpx.Response:
-        """Return the answer. Raises TimeoutError when there is none in time, and then gives the request up."""
-        found: Future[httpx.Response] = Future()
-
-        def wait() -> None:
-            try:
-                found.set_result(ask())
-            except Exception as error:  # noqa: BLE001  # it is raised again where the answer is waited for
-                found.set_exception(error)
-
-        threading.Thread(target=wait, name="line", daemon=True).start()
+    def _answer(self, method: str, path: str, **content: Any) -> httpx.Response:
+        wire, host = self._wire, self._url.host
         try:
-            return found.result(seconds)
-        except TimeoutError:
-            with self._lock:
-                self._given_up = True
-            raise
+            return wire.ask(method, path, PATIENCE_S, **content)
+        except TimeoutError as error:
+            self._wire = self._connect()
+            raise trouble.late(host, wire.peer, unsent=wire.unsent) from error
+        except httpx.HTTPError as error:
+            raise trouble.failure(error, host, wire.peer, clock.now().at, unsent=wire.unsent) from error
 
-    def notice(self, event: str, _details: Mapping[str, Any]) -> None:
-        """Hear from httpcore what it is about to do (its trace extension); an error raised here stops it."""
-        if event.endswith(".send_request_headers.started"):
-            with self._lock:
-                if self._given_up:
-                    raise ConnectionAbortedError("given up before anything was sent")
-                self.was_sent = True
+    def close(self) -> None:
+        self._wire.close()
 
 
-def _say(error: Exception) -> str:
-    return str(error) or type(error).__name__
-
-
-def _read(response: httpx.Response) -> Reply:
+def _read(response: httpx.Response, url: httpx.URL) -> Reply:
     """Return the answer, or raise what it means instead."""
     date = _date(response)
     if response.status_code == HTTPStatus.TOO_MANY_REQUESTS:
         raise TooMany("the cloud asks us to slow down (429)", wait_s=_retry_after_s(response, date))
     if response.status_code == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
-        raise Rejected("the cloud finds the batch too large (413)")
-    body = _json(response)
+        raise TooLarge("the cloud finds the batch too large (413)")
+    if response.has_redirect_location:
+        raise NoAnswer(trouble.stranger(url.host, response.status_code, _target(response)), running=False)
+    body = _json(response, url)
     if response.status_code != HTTPStatus.OK:
-        raise _refusal(response, body)
+        raise _refusal(response, body, url)
     return Reply(body, date)
 
 
-def _json(response: httpx.Response) -> Any:
+def _target(response: httpx.Response) -> str:
+    """Say where a redirect leads: the host only, the rest may be another one each time."""
+    return f"a redirect to {httpx.URL(response.headers['Location']).host or 'another page'}"
+
+
+def _json(response: httpx.Response, url: httpx.URL) -> Any:
     kind = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+    running = response.status_code in AT_WORK
     if kind != "application/json":
-        raise NoAnswer(f"status {response.status_code} with {kind or 'no content'}: somebody in between answers")
+        raise NoAnswer(_foreign(response, kind or "no content", url), running=running)
     try:
         return response.json()
     except (ValueError, RecursionError) as error:
-        raise NoAnswer(f"status {response.status_code} with JSON that is cut or broken") from error
+        page = response.content.lstrip()[:1] == b"<"
+        text = f"no answer from {url.host}: status {response.status_code} with JSON that is cut or broken"
+        told = trouble.stranger(url.host, response.status_code, "a page") if page else text
+        raise NoAnswer(told, running=running) from error
 
 
-def _refusal(response: httpx.Response, body: Any) -> CloudError:
-    meaning = REFUSALS.get(response.status_code, NoAnswer)
+def _foreign(response: httpx.Response, kind: str, url: httpx.URL) -> str:
+    """Say what an answer without the API's JSON comes to."""
+    status = response.status_code
+    if status in {HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.GONE}:
+        return f"{url.host} answers {status}, but not as the API does: is {_address(url)} the right address?"
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR and status != HTTPStatus.NETWORK_AUTHENTICATION_REQUIRED:
+        return f"{url.host} is out of order ({status}): a web server answers in its place, and it may pass by itself"
+    return trouble.stranger(url.host, status, kind)
+
+
+def _refusal(response: httpx.Response, body: Any, url: httpx.URL) -> CloudError:
+    status = response.status_code
     words = body.get("message") or body.get("error") if isinstance(body, dict) else None
-    return meaning(f"the cloud answers {response.status_code}: {str(words or response.reason_phrase)[:300]}")
+    told = f"the cloud answers {status}: {plain(str(words or response.reason_phrase)[:300])}"
+    meaning = REFUSALS.get(status)
+    if meaning is None:
+        return NoAnswer(f"{told} ({url.host})", running=status in AT_WORK)
+    if meaning is Unauthorized:
+        told += f" ({url.host} refuses the credential)"
+    if meaning is Misaddressed:
+        told += f" (is {_address(url)} the right address?)"
+    return meaning(told)
+
+
+def _address(url: httpx.URL) -> str:
+    """Return an address as it is configured, without what may be secret in it."""
+    return str(url.copy_with(userinfo=b"", query=None, fragment=None))
 
 
 def _date(response: httpx.Response) -> datetime | None:
@@ -220,7 +217,7 @@ def _secret(path: Path, key: str) -> str:
     try:
         secret = found.read_text(encoding="ascii").strip()
     except (OSError, UnicodeDecodeError) as error:
-        raise Unauthorized(f"{key}: the credential {found} cannot be read: {_say(error)}") from error
+        raise Unauthorized(f"{key}: the credential {found} cannot be read: {error}") from error
     if not secret or not secret.isprintable():
         raise Unauthorized(f"{key}: the credential {found} is empty or not one line of text")
     return secret

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -18,20 +18,21 @@ from kiosk.words import stamp
 PAGE = 1000
 """The most that the service returns at once."""
 
-MAX_PAGES = 200
-
 
 @dataclass(frozen=True, slots=True)
 class ScanPage:
-    """The rows that could be read, and how many there were on the page and are in all."""
+    """The rows that could be read, how many there were on the page and are in all, and the cloud's own time."""
 
     rows: list[ScanRow]
     count: int
     total: int
+    date: datetime | None = None
 
 
 class Portier:
     """Raises CloudError, whose kind says whether anything can have arrived."""
+
+    can_look = True
 
     def __init__(self, line: Line) -> None:
         self._line = line
@@ -45,36 +46,24 @@ class Portier:
         sent = [wire(scan) for scan in scans]
         answer = self._line.post("/scans", sent)
         if not confirms(answer.body, sent):
-            raise NoAnswer("the answer to an upload does not name our scans")
+            raise NoAnswer("the answer to an upload does not name our scans", running=False)
 
-    def stored(self, event_id: str, since: datetime | None = None, until: datetime | None = None) -> Iterator[ScanRow]:
-        """Read an event's scans, newest first.
+    def page(
+        self, event_id: str, skip: int, top: int, since: datetime | None = None, until: datetime | None = None
+    ) -> ScanPage:
+        """Read some of an event's scans, newest first.
 
-        The service may ignore the times: whoever asks filters again. Raises NoAnswer when there is no end to it.
+        The service may ignore the times: whoever asks filters again.
         """
         window = {"$gte": since, "$lte": until}
         limits = {name: stamp(at) for name, at in window.items() if at is not None}
         query = {"time": json.dumps(limits)} if limits else {}
-        seen = 0
-        for _ in range(MAX_PAGES):
-            page = self._page(event_id, seen, PAGE, query)
-            yield from scan_rows(page.docs)
-            seen += len(page.docs)
-            if not page.docs or seen >= page.total:
-                return
-        raise NoAnswer(f"more than {seen} scans to read back")
-
-    def page(self, event_id: str, skip: int, top: int) -> ScanPage:
-        """Read some of an event's scans, newest first."""
-        found = self._page(event_id, skip, top, {})
-        return ScanPage(scan_rows(found.docs), len(found.docs), found.total)
-
-    def _page(self, event_id: str, skip: int, top: int, query: Mapping[str, str]) -> Page:
         answer = self._line.get("/scans", eventId=event_id, top=top, skip=skip, **query)
         try:
-            return Page.model_validate(answer.body)
+            found = Page.model_validate(answer.body)
         except ValidationError as error:
             raise NoAnswer("the answer is not a page of scans") from error
+        return ScanPage(scan_rows(found.docs), len(found.docs), found.total, answer.date)
 
 
 def wire(scan: Scan) -> dict[str, object]:

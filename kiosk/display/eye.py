@@ -142,14 +142,24 @@ class Eye:
         if self._identity() != self._files:
             self._begin_anew()
         names = _or_none(self._outlook.event_names) or {}
-        sync = pulse.feel(self._runtime_dir, "sync")
         self._figures = {
             "counts": self._outlook.counts(),
             "eventNames": [short(names.get(event, event)) for event in events],
             "tickets": self._tickets(events, now),
             "outbox": _or_none(lambda: self._outlook.outbox(now)),
-            "syncAlive": pulse.alive(sync),
-            "online": pulse.alive(sync) and bool(((sync or {}).get("cloud") or {}).get("reachable")),
+            **self._cloud(),
+        }
+
+    def _cloud(self) -> dict[str, Any]:
+        """What sync says of the cloud; of one that has ended, nothing is true any more."""
+        sync = pulse.feel(self._runtime_dir, "sync")
+        alive = pulse.alive(sync)
+        said = ((sync or {}).get("cloud") or {}) if alive else {}
+        return {
+            "syncAlive": alive,
+            "online": bool(said.get("reachable")),
+            "cloudProblem": short(said.get("lastError")),
+            "deliveryRefused": short(said.get("deliveryRefused")),
         }
 
     def _tickets(self, events: list[str], now: Moment) -> dict[str, Any] | None:

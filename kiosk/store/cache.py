@@ -94,9 +94,11 @@ class Cache:
 
     def store(self, rows: Iterable[Listed], state: ListState) -> None:
         """Store what changed in a list together with what is now known of it; the cloud's newest word counts."""
+        rows = list(rows)
         with transaction(self.database):
             number = self._store_state(state)
             self.database.executemany(_UPSERT, (self._stored(row, number) for row in rows))
+            self.database.executemany("DELETE FROM missing WHERE ticket_id = ?", ((row.ticket.id,) for row in rows))
 
     def append(self, rows: Iterable[Listed], state: ListState) -> None:
         """Store a page of a list that comes for the first time; it can be looked up at once."""
@@ -180,6 +182,10 @@ class Cache:
     def newest_number(self) -> int:
         return int(self.database.execute("SELECT coalesce(max(n), 0) FROM ticket").fetchone()[0])
 
+    def layout(self) -> int:
+        """Return what changes when rows may have got new numbers."""
+        return int(self.database.execute("PRAGMA schema_version").fetchone()[0])
+
     def unseen(self, state: ListState, upto: int, until_ms: int | None, seen: bytearray) -> list[str]:
         """Return the ids of a list's tickets that were not seen: those up to row `upto` that changed before `until_ms`.
 
@@ -187,7 +193,12 @@ class Cache:
         """
         query = "SELECT n, id FROM ticket WHERE list_no = ? AND gone = 0 AND n <= ? AND updated_ms < ?"
         rows = self.database.execute(query, (state.no, upto, NEVER_MS if until_ms is None else until_ms))
-        return [ticket_id for n, ticket_id in rows if n >> 3 >= len(seen) or not seen[n >> 3] & 1 << (n & 7)]
+        return [ticket_id for n, ticket_id in rows if not _is_seen(n, seen)]
+
+    def seen_elsewhere(self, state: ListState, seen: bytearray) -> int:
+        """Return how many of the tickets that were seen are here under another list: one may be of two events."""
+        rows = self.database.execute("SELECT n FROM ticket WHERE list_no <> ? AND gone = 0", (state.no,))
+        return sum(_is_seen(n, seen) for (n,) in rows)
 
     def mark_gone(self, ids: Iterable[str], state: ListState) -> None:
         """Mark tickets that the cloud's list no longer has; their history stays."""
@@ -306,6 +317,10 @@ class Cache:
 
     def close(self) -> None:
         self.database.close()
+
+
+def _is_seen(number: int, seen: bytearray) -> bool:
+    return number >> 3 < len(seen) and bool(seen[number >> 3] & 1 << (number & 7))
 
 
 def _elsewhere_row(scan: ElsewhereScan) -> tuple[object, ...]:

@@ -135,6 +135,15 @@ def own(path: Path, program: str) -> IO[str]:
 
     Raises Refused when another process has it.
     """
+    while not _is_at(path, holder := _locked(path, program)):
+        holder.close()  # `kiosk reset` has removed it meanwhile: who comes after us would lock another one
+    holder.truncate(0)
+    holder.write(str(os.getpid()))
+    holder.flush()
+    return holder
+
+
+def _locked(path: Path, program: str) -> IO[str]:
     holder = path.open("a+", encoding="ascii")
     try:
         fcntl.flock(holder, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -143,10 +152,14 @@ def own(path: Path, program: str) -> IO[str]:
         pid = holder.read(20).strip() or "?"
         holder.close()
         raise Refused(f"kiosk {program} is already running here (process {pid}): stop that one first") from None
-    holder.truncate(0)
-    holder.write(str(os.getpid()))
-    holder.flush()
     return holder
+
+
+def _is_at(path: Path, holder: IO[str]) -> bool:
+    try:
+        return os.path.samestat(path.stat(), os.fstat(holder.fileno()))
+    except FileNotFoundError:
+        return False
 
 
 def sync_directory(path: Path) -> None:

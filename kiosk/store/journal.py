@@ -1,7 +1,8 @@
 """`journal.db`: everything that happened at this door, in order, append-only. The gate writes it, all others read.
 
 FULL sync, one transaction a scan: when `append` returns, the scan outlives a pulled plug. Rows are wide enough to be
-delivered and shown without the ticket list, which may have changed by then.
+delivered and shown without the ticket list, which may have changed by then. What is delivered and old goes, portion by
+portion, in the gate's pauses; numbers are never used again, and may be missing.
 """
 
 from __future__ import annotations
@@ -13,65 +14,15 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from kiosk.errors import NotRecorded, StoreError
-from kiosk.model import ClockQuality, Direction, Moment, Passage, Reading, Reason, Result, Scan, Ticket, Verdict
-from kiosk.store import wanted
+from kiosk.model import Direction, Moment, Passage, Reading, Reason, Result, Scan, Ticket, Verdict
+from kiosk.store import pruning, scanrows, wanted
 from kiosk.store.database import Schema, from_ms, open_for_reading, open_for_writing, to_ms, transaction
+from kiosk.store.pruning import Pruning
+from kiosk.store.scanrows import COLUMNS, INSERT, as_row, as_scan
 
-SCHEMA = Schema(
-    "journal",
-    (
-        (
-            """
-            CREATE TABLE scan (
-                seq INTEGER PRIMARY KEY,
-                id TEXT NOT NULL,
-                device_id TEXT NOT NULL,
-                lane TEXT NOT NULL,
-                time_ms INTEGER NOT NULL,
-                wall_ms INTEGER NOT NULL,
-                boot_id TEXT NOT NULL,
-                boottime_ns INTEGER NOT NULL,
-                clock TEXT NOT NULL,
-                barcode TEXT NOT NULL,
-                raw BLOB,
-                type TEXT NOT NULL,
-                result TEXT NOT NULL,
-                reason TEXT NOT NULL,
-                facts TEXT,
-                ticket_id TEXT,
-                event_id TEXT,
-                parent_event_id TEXT,
-                ticket_type_id TEXT,
-                ticket_name TEXT,
-                name TEXT,
-                seller_id TEXT,
-                area TEXT,
-                seat_row TEXT,
-                seat TEXT
-            ) STRICT
-            """,
-            # The one index: a random key costs a page a scan, so declined scans are left out.
-            "CREATE INDEX scan_by_ticket ON scan (ticket_id) WHERE result = 'approved'",
-            """
-            CREATE TRIGGER scan_is_never_replaced BEFORE INSERT ON scan
-            WHEN new.seq <= (SELECT coalesce(max(seq), 0) FROM scan)
-            BEGIN SELECT raise(ABORT, 'the journal is append-only'); END
-            """,
-            """
-            CREATE TRIGGER scan_is_never_changed BEFORE UPDATE ON scan
-            BEGIN SELECT raise(ABORT, 'the journal is append-only'); END
-            """,
-            """
-            CREATE TRIGGER scan_is_never_removed BEFORE DELETE ON scan
-            BEGIN SELECT raise(ABORT, 'the journal is append-only'); END
-            """,
-        ),
-        (wanted.TABLE,),
-    ),
-)
+SCHEMA = Schema("journal", (scanrows.TABLE, (wanted.TABLE,), pruning.TABLES))
 
 FILE = "journal.db"
 PAGES_BEFORE_CHECKPOINT = 500
@@ -83,12 +34,6 @@ WAIT_MS = 1_000
 
 RECENT = 32
 """How many scans a restarted gate looks back on: more than its lanes can have seen within one hold-off."""
-
-_COLUMNS = (
-    "seq, id, device_id, lane, time_ms, wall_ms, boot_id, boottime_ns, clock, barcode, raw, type, result, reason, "
-    "facts, ticket_id, event_id, parent_event_id, ticket_type_id, ticket_name, name, seller_id, area, seat_row, seat"
-)
-_INSERT = f"INSERT INTO scan ({_COLUMNS}) VALUES ({', '.join('?' * len(_COLUMNS.split(',')))})"  # noqa: S608
 
 
 @dataclass(slots=True)
@@ -105,13 +50,16 @@ class Counts:
 class Journal:
     """The gate's pen. Not for any other thread than the one that opened it."""
 
-    def __init__(self, directory: Path, device_id: str) -> None:
+    def __init__(self, directory: Path, device_id: str, retention_days: float | None = None) -> None:
+        """Open it; `retention_days` is how long delivered scans are kept, None for ever. Raises StoreError."""
         self.device_id = device_id
         self._database = open_for_writing(directory / FILE, SCHEMA, "FULL")
         self._database.execute("PRAGMA cache_size = -8000")
         self._database.execute(f"PRAGMA busy_timeout = {WAIT_MS}")
+        self._database.execute("PRAGMA secure_delete = ON").fetchone()  # or names would stay in what is free again
         self._seq, self._time_ms = self._last()
         self._unfolded = 0
+        self._pruning = Pruning(self._database, directory, retention_days) if retention_days is not None else None
 
     def _last(self) -> tuple[int, int]:
         query = "SELECT seq, time_ms FROM scan ORDER BY seq DESC LIMIT 1"
@@ -131,7 +79,7 @@ class Journal:
             reading.code, verdict, raw,
         )  # fmt: skip
         with _or_not_recorded(), transaction(self._database):
-            self._database.execute(_INSERT, _row(scan, time_ms, wall_ms))
+            self._database.execute(INSERT, as_row(scan, time_ms, wall_ms))
         self._seq, self._time_ms = scan.seq, time_ms
         self._unfolded += 1
         return scan
@@ -159,13 +107,17 @@ class Journal:
             and scan.verdict.reason is not Reason.UNREADABLE
         ]
 
-    def rest(self) -> None:
-        """Use a pause: fold the write-ahead log in before it grows into a scan's time. Raises NotRecorded."""
-        if 2 * self._unfolded < PAGES_BEFORE_CHECKPOINT:
-            return
+    def rest(self, now: Moment) -> None:
+        """Use a pause: fold the write-ahead log in before it grows into a scan's time, or take a few old scans away.
+
+        One of the two, so that whoever comes meanwhile waits for one only. Raises NotRecorded.
+        """
         with _or_not_recorded():
-            self._database.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
-        self._unfolded = 0
+            if 2 * self._unfolded >= PAGES_BEFORE_CHECKPOINT:
+                self._database.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+                self._unfolded = 0
+            elif self._pruning is not None:
+                self._unfolded += self._pruning.step(now)
 
     def close(self) -> None:
         self._database.close()
@@ -185,16 +137,23 @@ def reader(directory: Path) -> sqlite3.Connection:
 
 
 def passages(database: sqlite3.Connection, ticket_id: str) -> Sequence[Passage]:
+    """Return the ticket's approved scans in order, those that are no longer kept included."""
     rows = database.execute(
-        "SELECT type, time_ms, device_id FROM scan WHERE ticket_id = ? AND result = 'approved' ORDER BY seq",
+        "SELECT seq, type, time_ms, device_id FROM passage WHERE ticket_id = ?1 UNION ALL "
+        "SELECT seq, type, time_ms, device_id FROM scan WHERE ticket_id = ?1 AND result = 'approved' ORDER BY 1",
         (ticket_id,),
     )
-    return [Passage(Direction(kind), from_ms(time_ms), gate) for kind, time_ms, gate in rows]
+    return [Passage(Direction(kind), from_ms(time_ms), gate) for _, kind, time_ms, gate in rows]
 
 
 def last_seq(database: sqlite3.Connection) -> int:
     """Return the newest scan's number, 0 when there is none. Costs microseconds."""
     return int(database.execute("SELECT coalesce(max(seq), 0) FROM scan").fetchone()[0])
+
+
+def first_seq(database: sqlite3.Connection) -> int:
+    """Return the oldest scan's number that is still kept, 0 when there is none. Costs microseconds."""
+    return int(database.execute("SELECT coalesce(min(seq), 0) FROM scan").fetchone()[0])
 
 
 def count_after(database: sqlite3.Connection, seq: int) -> tuple[int, int, int | None]:
@@ -209,35 +168,44 @@ def count_after(database: sqlite3.Connection, seq: int) -> tuple[int, int, int |
 
 def scans_after(database: sqlite3.Connection, seq: int) -> Iterator[Scan]:
     """Return the scans after this one, oldest first; no read stays open to keep the log from being folded in."""
-    query = f"SELECT {_COLUMNS} FROM scan WHERE seq > ? ORDER BY seq LIMIT 500"  # noqa: S608
+    query = f"SELECT {COLUMNS} FROM scan WHERE seq > ? ORDER BY seq LIMIT 500"  # noqa: S608
     while rows := database.execute(query, (seq,)).fetchall():
-        yield from map(_scan, rows)
+        yield from map(as_scan, rows)
         seq = rows[-1][0]
 
 
 def scans(database: sqlite3.Connection, numbers: Iterable[int]) -> list[Scan]:
     """Return these scans, oldest first."""
-    query = f"SELECT {_COLUMNS} FROM scan WHERE seq IN (SELECT value FROM json_each(?)) ORDER BY seq"  # noqa: S608
-    return [_scan(row) for row in database.execute(query, (json.dumps(list(numbers)),))]
+    query = f"SELECT {COLUMNS} FROM scan WHERE seq IN (SELECT value FROM json_each(?)) ORDER BY seq"  # noqa: S608
+    return [as_scan(row) for row in database.execute(query, (json.dumps(list(numbers)),))]
 
 
 def scan_at(database: sqlite3.Connection, time_ms: int) -> Scan | None:
-    """Return the scan that carries this time: times grow with the numbers, so that no index is needed."""
-    low, high = 1, last_seq(database)
-    while low <= high:
-        middle = (low + high) // 2
-        seq, found = database.execute("SELECT seq, time_ms FROM scan WHERE seq >= ? LIMIT 1", (middle,)).fetchone()
-        if found == time_ms:
-            return scans(database, [seq])[0]
-        low, high = (seq + 1, high) if found < time_ms else (low, middle - 1)
-    return None
+    """Return the scan that carries this time."""
+    query = f"SELECT {COLUMNS} FROM scan WHERE seq >= ? ORDER BY seq LIMIT 1"  # noqa: S608
+    found = database.execute(query, (scanrows.first_at(database, time_ms),)).fetchone()
+    scan = as_scan(found) if found is not None else None
+    return scan if scan is not None and to_ms(scan.at) == time_ms else None
+
+
+def was_here(database: sqlite3.Connection, ticket_id: str, time_ms: int) -> bool:
+    """Tell whether this ticket's scan of this time is ours, still kept or not; declined ones are forgotten."""
+    scan = scan_at(database, time_ms)
+    if scan is not None and scan.verdict.ticket is not None and scan.verdict.ticket.id == ticket_id:
+        return True
+    query = "SELECT 1 FROM passage WHERE ticket_id = ? AND time_ms = ?"
+    return database.execute(query, (ticket_id, time_ms)).fetchone() is not None
 
 
 def count(database: sqlite3.Connection, counts: Counts) -> Counts:
-    """Add what happened since `counts` was taken. Only the first time costs a look at every row."""
+    """Add what happened since `counts` was taken. Only the first time costs a look at every row.
+
+    Scans that are no longer kept count as ever; one statement, so that what goes meanwhile is not counted twice.
+    """
     newest = last_seq(database)
     rows = database.execute(
-        "SELECT type, result, reason, count(*) FROM scan WHERE seq > ? AND seq <= ? GROUP BY 1, 2, 3",
+        "SELECT type, result, reason, number FROM tally WHERE ?1 = 0 UNION ALL "
+        "SELECT type, result, reason, count(*) FROM scan WHERE seq > ?1 AND seq <= ?2 GROUP BY 1, 2, 3",
         (counts.upto, newest),
     )
     for kind, result, reason, number in rows:
@@ -255,50 +223,6 @@ def _add(counts: Counts, kind: str, result: Result, reason: Reason, number: int)
     else:
         counts.checkout += number
         counts.inside -= number if reason is not Reason.NOT_INSIDE else 0
-
-
-def _row(scan: Scan, time_ms: int, wall_ms: int) -> tuple[object, ...]:
-    """The columns; enums as plain text, because sqlite3 looks up an adapter for anything else at each scan."""
-    verdict, moment, ticket = scan.verdict, scan.moment, scan.verdict.ticket
-    facts = json.dumps(verdict.facts) if verdict.facts else None
-    return (
-        scan.seq, scan.id, scan.device_id, scan.lane, time_ms, wall_ms, moment.boot_id, moment.boottime_ns,
-        moment.quality.value, scan.barcode, scan.raw, verdict.direction.value, verdict.result.value,
-        verdict.reason.value, facts,
-        *(_ticket_columns(ticket) if ticket is not None else (None,) * 10),
-    )  # fmt: skip
-
-
-def _ticket_columns(ticket: Ticket) -> tuple[str | None, ...]:
-    return (
-        ticket.id, ticket.event_id, ticket.parent_event_id, ticket.ticket_type_id, ticket.ticket_name,
-        ticket.name, ticket.seller_id, ticket.area, ticket.row, ticket.seat,
-    )  # fmt: skip
-
-
-def _scan(row: Sequence[Any]) -> Scan:
-    (
-        seq, id_, device_id, lane, time_ms, wall_ms, boot_id, boottime_ns, clock, barcode, raw,
-        kind, result, reason, facts, *ticket,
-    ) = row  # fmt: skip
-    moment = Moment(from_ms(wall_ms), boottime_ns, boot_id, ClockQuality(clock))
-    verdict = Verdict(
-        Direction(kind), Result(result), Reason(reason), _ticket(ticket, barcode),
-        json.loads(facts) if facts else {},
-    )  # fmt: skip
-    return Scan(seq, id_, from_ms(time_ms), device_id, moment, lane, barcode, verdict, raw)
-
-
-def _ticket(columns: Sequence[Any], barcode: str) -> Ticket | None:
-    """The ticket as it was when it was scanned, as far as it was kept."""
-    id_, event_id, parent_event_id, ticket_type_id, ticket_name, name, seller_id, area, row, seat = columns
-    if id_ is None:
-        return None
-    return Ticket(
-        id=id_, barcode=barcode, event_id=event_id, ticket_type_id=ticket_type_id, ticket_name=ticket_name,
-        name=name, parent_event_id=parent_event_id, seller_id=seller_id,
-        area=area, row=row, seat=seat,
-    )  # fmt: skip
 
 
 def _uuid7(time_ms: int) -> str:

@@ -1,16 +1,19 @@
 """`ledger.db`: what the cloud has of our journal, scan by scan. Sync writes it, FULL sync: it holds what was promised.
 
-Losing it never costs a scan, but everything would be delivered again. A scan that is not in it yet is `pending`, or
-`local` when the cloud cannot take it.
+Losing it costs a look at everything the cloud has: a new ledger beside a journal with scans takes them for `unknown`.
+It belongs to one journal, by whose newest scan it knows it. A scan that is not in it yet is `pending`, or `local` when
+the cloud cannot take it. A `report` goes to the access-control API instead: a code that no ticket has.
 """
 
 from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from kiosk.model import Delivery, Scan
+from kiosk.model import Delivery, Moment, Scan
+from kiosk.outcome import TRANSITIONS, Outcome
 from kiosk.store.database import Schema, open_for_reading, open_for_writing, transaction
 
 SCHEMA = Schema(
@@ -20,54 +23,177 @@ SCHEMA = Schema(
             "CREATE TABLE delivery (seq INTEGER PRIMARY KEY, state TEXT NOT NULL, error TEXT) STRICT",
             "CREATE INDEX delivery_to_settle ON delivery (state, seq) WHERE state <> 'acked'",
         ),
+        (
+            # Where a scan was, or is to be, sent; reports are 1.
+            "ALTER TABLE delivery ADD COLUMN event_id TEXT",
+            "ALTER TABLE delivery ADD COLUMN report INTEGER NOT NULL DEFAULT 0",
+            "DROP INDEX delivery_to_settle",
+            "CREATE INDEX delivery_to_settle ON delivery (state, report, seq) WHERE state <> 'acked'",
+            # The journal's newest scan in here: another journal has another.
+            "CREATE TABLE journal (only INTEGER PRIMARY KEY, seq INTEGER NOT NULL, scan_id TEXT NOT NULL) STRICT",
+            # When the last batch of each kind went out.
+            """
+            CREATE TABLE attempt (
+                report INTEGER PRIMARY KEY, boot_id TEXT NOT NULL, boottime_ns INTEGER NOT NULL
+            ) STRICT
+            """,
+        ),
     ),
 )
 
 FILE = "ledger.db"
 
+_OPEN = "state IN ('pending', 'inflight', 'unknown')"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A scan as it enters the ledger."""
+
+    scan: Scan
+    state: Delivery
+    event_id: str | None = None
+    report: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """The scans of one event of which nobody knows whether they arrived: the first and the last of them."""
+
+    event_id: str
+    first: int
+    last: int
+
 
 class Ledger:
-    """Sync's pen."""
+    """Sync's pen, for what goes one way: `report` says which. Belongs to one thread."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, *, report: bool = False) -> None:
+        self._report = int(report)
         self._database = open_for_writing(directory / FILE, SCHEMA, "FULL")
 
     @property
     def upto(self) -> int:
         """The newest scan that is in the ledger."""
-        return int(self._database.execute("SELECT coalesce(max(seq), 0) FROM delivery").fetchone()[0])
+        return newest(self._database)
 
-    def take_in(self, scans: Iterable[Scan]) -> None:
-        """Enter new scans as what they begin as."""
-        rows = ((scan.seq, scan.begins_as.value) for scan in scans)
+    def journal_mark(self) -> tuple[int, str] | None:
+        """Return the number and the id of the journal's scan by which it is known, None before it ever took any in.
+
+        Number 0 stands for a journal that was empty.
+        """
+        row: tuple[int, str] | None = self._database.execute("SELECT seq, scan_id FROM journal").fetchone()
+        return row
+
+    def begin_anew(self) -> None:
+        """Forget everything: it was about another journal."""
         with transaction(self._database):
-            self._database.executemany("INSERT OR IGNORE INTO delivery (seq, state) VALUES (?, ?)", rows)
+            for table in ("delivery", "journal", "attempt"):
+                self._database.execute(f"DELETE FROM {table}")  # noqa: S608
 
-    def mark(self, numbers: Iterable[int], state: Delivery, error: str | None = None) -> None:
-        """Change the state of these scans, on disk when this returns."""
-        rows = [(state, error, seq) for seq in numbers]
+    def take_in(self, entries: Iterable[Entry]) -> None:
+        """Enter new scans, oldest first, all or none; from the first time on the ledger knows its journal."""
+        insert = "INSERT OR IGNORE INTO delivery (seq, state, event_id, report) VALUES (?, ?, ?, ?)"
+        last: Scan | None = None
         with transaction(self._database):
-            self._database.executemany("UPDATE delivery SET state = ?, error = ? WHERE seq = ?", rows)
+            for entry in entries:
+                last = entry.scan
+                self._database.execute(insert, (last.seq, entry.state, entry.event_id, entry.report))
+            if last is not None:
+                self._database.execute("INSERT OR REPLACE INTO journal VALUES (1, ?, ?)", (last.seq, last.id))
+            else:
+                self._database.execute("INSERT OR IGNORE INTO journal VALUES (1, 0, '')")
 
-    def doubt_inflight(self) -> None:
-        """What was under way when sync was stopped may have arrived or not."""
-        self.mark(self.numbers(Delivery.INFLIGHT), Delivery.UNKNOWN, "sync was stopped while this was under way")
+    def place(self, scans: Iterable[Scan]) -> None:
+        """Say where scans belong that came in before that was written down."""
+        places = [(scan.verdict.ticket.event_id, scan.seq) for scan in scans if scan.verdict.ticket is not None]
+        with transaction(self._database):
+            self._database.executemany("UPDATE delivery SET event_id = ? WHERE seq = ?", places)
+
+    def unplaced(self) -> list[int]:
+        """Return unsettled scans that came in before it was written down where they belong."""
+        query = "SELECT seq FROM delivery WHERE state NOT IN ('acked', 'local') AND event_id IS NULL AND report = 0"
+        return [seq for (seq,) in self._database.execute(query)]
+
+    def move(self, outcome: Outcome, numbers: Iterable[int], error: str | None = None) -> int:
+        """Let these scans go where the outcome leads them, on disk when this returns; return how many went."""
+        with transaction(self._database):
+            return self._move(outcome, numbers, error)
+
+    def _move(self, outcome: Outcome, numbers: Iterable[int], error: str | None) -> int:
+        moves = TRANSITIONS[outcome]
+        rows = [(after, error, seq, before) for seq in numbers for before, after in moves.items()]
+        changes = self._database.total_changes
+        self._database.executemany("UPDATE delivery SET state = ?, error = ? WHERE seq = ? AND state = ?", rows)
+        return self._database.total_changes - changes
+
+    def post(self, numbers: Sequence[int], now: Moment) -> int:
+        """Mark a batch as under way, with when that was; return how many of it are."""
+        attempt = "INSERT OR REPLACE INTO attempt VALUES (?, ?, ?)"
+        with transaction(self._database):
+            moved = self._move(Outcome.POSTED, numbers, None)
+            self._database.execute(attempt, (self._report, now.boot_id, now.boottime_ns))
+        return moved
+
+    def attempt(self) -> tuple[str, int] | None:
+        """Return when the last batch went out: the boot, and the nanoseconds since then."""
+        query = "SELECT boot_id, boottime_ns FROM attempt WHERE report = ?"
+        row: tuple[str, int] | None = self._database.execute(query, (self._report,)).fetchone()
+        return row
+
+    def missing(self, event_id: str, upto: int) -> int:
+        """A look found no more of an event's unknown scans up to this one: they did not arrive. Return how many."""
+        query = (
+            "SELECT seq FROM delivery "
+            "WHERE state = 'unknown' AND report = ? AND coalesce(event_id, '') = ? AND seq <= ?"
+        )
+        numbers = [seq for (seq,) in self._database.execute(query, (self._report, event_id, upto))]
+        return self.move(Outcome.MISSING, numbers)
+
+    def unknown(self) -> list[Unknown]:
+        """Return, event by event, where the scans lie of which nobody knows whether they arrived."""
+        query = (
+            "SELECT coalesce(event_id, ''), min(seq), max(seq) FROM delivery "
+            "WHERE state = 'unknown' AND report = ? GROUP BY event_id ORDER BY min(seq)"
+        )
+        return [Unknown(*row) for row in self._database.execute(query, (self._report,))]
 
     def numbers(self, state: Delivery, limit: int = -1) -> list[int]:
         """Return the oldest scans in this state, in order."""
         rows = self._database.execute(
-            "SELECT seq FROM delivery WHERE state = ? AND state <> 'acked' ORDER BY seq LIMIT ?", (state, limit)
+            "SELECT seq FROM delivery WHERE state = ? AND state <> 'acked' AND report = ? ORDER BY seq LIMIT ?",
+            (state, self._report, limit),
         )
         return [seq for (seq,) in rows]
 
-    def hand_out_again(self, numbers: Sequence[int]) -> list[int]:
-        """Make refused scans pending again, all of them when none is named; return which."""
-        refused = [seq for seq in self.numbers(Delivery.REFUSED) if not numbers or seq in numbers]
-        self.mark(refused, Delivery.PENDING)
-        return refused
+    def outstanding(self) -> int:
+        """Return how many are still to be delivered."""
+        query = f"SELECT count(*) FROM delivery WHERE {_OPEN} AND state <> 'acked' AND report = ?"  # noqa: S608
+        return int(self._database.execute(query, (self._report,)).fetchone()[0])
+
+    def prune(self, before: int) -> None:
+        """Forget settled scans before this one: the journal has forgotten them, too."""
+        with transaction(self._database):
+            self._database.execute("DELETE FROM delivery WHERE seq < ? AND state IN ('acked', 'local')", (before,))
 
     def close(self) -> None:
         self._database.close()
+
+
+def hand_out_again(directory: Path, numbers: Sequence[int], *, unknown: bool = False) -> list[int]:
+    """Make refused scans pending again, all of them when none is named; `unknown` ones, too. Return which."""
+    again: list[int] = []
+    outcomes = {Delivery.REFUSED: Outcome.HANDED_OUT}
+    if unknown:
+        outcomes[Delivery.UNKNOWN] = Outcome.SENT_BLINDLY
+    for report in (False, True):
+        ledger = Ledger(directory, report=report)
+        for state, outcome in outcomes.items():
+            found = [seq for seq in ledger.numbers(state) if not numbers or seq in numbers]
+            ledger.move(outcome, found)
+            again += found
+        ledger.close()
+    return sorted(again)
 
 
 def reader(directory: Path) -> sqlite3.Connection:
@@ -83,7 +209,7 @@ def unsettled(database: sqlite3.Connection) -> dict[Delivery, int]:
 
 def oldest(database: sqlite3.Connection) -> int | None:
     """Return the oldest scan that is still to be delivered."""
-    query = "SELECT min(seq) FROM delivery WHERE state <> 'acked' AND state IN ('pending', 'inflight', 'unknown')"
+    query = f"SELECT min(seq) FROM delivery WHERE state <> 'acked' AND {_OPEN}"  # noqa: S608
     found: int | None = database.execute(query).fetchone()[0]
     return found
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sqlite3
 import time
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -59,12 +60,11 @@ class Download:
 
     def settings(self) -> Settings | None:
         """Return what the cloud last said, None before it said anything."""
-        answer = tickets.setting(self.store.database, DEVICE_SETTINGS)
-        return Settings.model_validate(answer) if answer is not None else None
+        return _settings(self.store.database)
 
     def events(self) -> list[str]:
         """Return the events this door admits to."""
-        return list(rules(self.gate, self.settings()).events)
+        return selected(self.store.database, self.gate)
 
     def interval_s(self) -> float:
         """Return how often to look at settings and lists: as the cloud says, else as the file does."""
@@ -112,3 +112,13 @@ class Download:
             return state.age_s(clock.now()) or 0.0
         since = datetime.fromisoformat(state.watermark)
         return (self._cloud_at - since).total_seconds() if self._cloud_at is not None else 0.0
+
+
+def selected(database: sqlite3.Connection, gate: config.Gate) -> list[str]:
+    """Return the events this door admits to, by the file and what the cloud last said."""
+    return list(rules(gate, _settings(database)).events)
+
+
+def _settings(database: sqlite3.Connection) -> Settings | None:
+    answer = tickets.setting(database, DEVICE_SETTINGS)
+    return Settings.model_validate(answer) if answer is not None else None

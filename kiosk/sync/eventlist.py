@@ -18,6 +18,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from kiosk import clock, config
+from kiosk.cloud import access
 from kiosk.cloud.access import TicketPage
 from kiosk.cloud.answers import ticket_rows
 from kiosk.model import Listed
@@ -75,11 +76,14 @@ class EventList:
         self._store, self._access, self._sync, self._progress = store, access, sync, progress
         self._loading: Walk | None = None
         self._following: Walk | None = None
+        self._followed_at = clock.now()
         self._verifying: Walk | None = None
         self._seen = bytearray()
         self._upto = 0
+        self._layout = 0
         self._verify_at = 0.0
         self._misses = 0
+        self._surplus = 0  # what the cloud counts that is here under another list, as a ticket of two events is
 
     def look(self) -> bool:
         """Bring the list up to date; return whether there is more to do at once. Raises CloudError."""
@@ -117,7 +121,7 @@ class EventList:
         return state, True
 
     def _resumed(self, state: ListState) -> Walk:
-        tail = self._store.last_arrived(state, OVERLAP_ROWS)[::-1]
+        tail = self._store.last_arrived(state, min(OVERLAP_ROWS, access.PAGE // 10))[::-1]
         began = datetime.fromisoformat(state.upto) - GRAIN if state.upto is not None else None
         here = state.skip if tail else 0
         over = not tail and state.expected is not None and state.skip >= state.expected > 0
@@ -152,9 +156,12 @@ class EventList:
 
     def _increment(self, state: ListState, since: str | None) -> ListState:
         """Fetch what has changed; the watermark moves with the last rows, in one transaction."""
-        walk = self._following = self._following or Walk(state.event_id, since=since)
+        if self._following is None:
+            self._following, self._followed_at = Walk(state.event_id, since=since), clock.now()
+        walk = self._following
         while not walk.over:
             good, bad = self._page(walk)
+            walk.until = walk.until or _end(walk)
             if walk.over:
                 self._following = None
                 state = self._current(walk, state)
@@ -162,11 +169,11 @@ class EventList:
             self._store.note_unreadable(state, bad, (row.ticket.id for row in good))
         return state
 
-    @staticmethod
-    def _current(walk: Walk, state: ListState) -> ListState:
+    def _current(self, walk: Walk, state: ListState) -> ListState:
+        """As of when the walk began: it may have taken a while."""
         mark = _mark(walk, state.watermark)
         whole = state.complete or state.whole_at is not None
-        return replace(state, complete=whole, watermark=mark, checked=clock.now() if whole else None)
+        return replace(state, complete=whole, watermark=mark, checked=self._followed_at if whole else None)
 
     def _page(self, walk: Walk) -> tuple[list[Listed], dict[str, str]]:
         good, bad = ticket_rows(walk.step(self._access))
@@ -196,20 +203,25 @@ class EventList:
         if total == self._here(state) and state.shrunk_to is not None:
             log.warning("the cloud's list of event %s is whole again", state.event_id)
             self._store.keep_aside((), replace(state, shrunk_to=None))
-        return total not in {self._here(state), state.shrunk_to}
+        return total not in {self._here(state) + self._surplus, state.shrunk_to}
 
     def _is_old(self, state: ListState) -> bool:
         if not state.whole_at or state.watermark is None:
             return False
         age = datetime.fromisoformat(state.watermark) - datetime.fromisoformat(state.whole_at)
-        return age.total_seconds() >= self._sync.verify_interval_s
+        return abs(age.total_seconds()) >= self._sync.verify_interval_s  # the cloud's clock may have been set back
 
     def _verify(self, state: ListState) -> bool:
         """Walk some pages of the whole list, beside what is here; return whether there is more of it."""
-        if self._verifying is None:
-            self._verifying = Walk(state.event_id)
+        layout = self._store.layout()
+        if self._verifying is None or layout != self._layout:  # another list was settled: rows have new numbers
+            self._verifying, self._layout = Walk(state.event_id), layout
             self._seen, self._upto = bytearray(), self._store.newest_number()
         walk = self._verifying
+        if walk.over:  # what changed meanwhile, and fell out of its window, has come since
+            self._verifying = None
+            self._verified(walk, state)
+            return False
         for _ in range(SLICE):
             good, bad = self._page(walk)
             walk.until = walk.until or _end(walk)
@@ -217,9 +229,7 @@ class EventList:
             self._store.store(good, state)
             self._see([row.ticket.id for row in good])
             if walk.over:
-                self._verifying = None
-                self._verified(walk, state)
-                return False
+                break
         return True
 
     def _see(self, ids: list[str]) -> None:
@@ -256,6 +266,7 @@ class EventList:
         if vanished:
             log.warning("%d tickets of event %s are no longer on the cloud's list", len(vanished), state.event_id)
         self._store.mark_gone(vanished, replace(whole, shrunk_to=None))
+        self._surplus = self._store.seen_elsewhere(state, self._seen)
 
 
 def _end(walk: Walk) -> str | None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from kiosk import clock
-from kiosk.errors import CloudError, NoAnswer, NotSent, Paced
+from kiosk.errors import CloudError, Misaddressed, NoAnswer, NotSent, Paced, Unauthorized
 from kiosk.plan import back_off_s
 from kiosk.sync.download import Download
 from kiosk.sync.elsewhere import Elsewhere
@@ -29,12 +30,39 @@ WATCH_S = 0.03
 QUIET_S = 10.0
 """How long nothing is looked up after a failure; then the failure is no news any more, and the door may try again."""
 
+ESTIMATE_OVER_S = 60.0
+"""How far back an estimate looks."""
+
 NOTICE_S = 0.25
 """How soon a hand that waits to be woken notices that it is to stop."""
 
 UPLOAD, SETTINGS, TICKETS, OTHERS = "delivery", "settings", "tickets", "scans of other doors"
-LOOKUPS = "look-ups"
-"""What is done with the cloud, as problems with it are told."""
+LOOKUPS, REPORTS = "look-ups", "reports"
+PARTS = (UPLOAD, SETTINGS, TICKETS, OTHERS, REPORTS, LOOKUPS)
+"""What is done with the cloud, as problems with it are told, the one that matters most first."""
+
+
+@dataclass(slots=True)
+class Estimate:
+    """How long a backlog will still take, by how fast it has shrunk lately."""
+
+    _marks: deque[tuple[float, int]] = field(default_factory=deque)
+
+    def note(self, outstanding: int, now_s: float) -> None:
+        """Take note of how many are still to be delivered."""
+        if self._marks and outstanding > self._marks[-1][1]:
+            self._marks.clear()
+        self._marks.append((now_s, outstanding))
+        while self._marks[0][0] < now_s - ESTIMATE_OVER_S:
+            self._marks.popleft()
+
+    @property
+    def seconds(self) -> float | None:
+        """None while nobody can tell."""
+        if not self._marks or not self._marks[-1][1]:
+            return None
+        (began_s, before), (now_s, left) = self._marks[0], self._marks[-1]
+        return left * (now_s - began_s) / (before - left) if before > left else None
 
 
 @dataclass(slots=True)
@@ -44,6 +72,7 @@ class Contact:
     problems: dict[str, CloudError | None] = field(default_factory=dict)
     last_success: datetime | None = None
     came_back: threading.Event = field(default_factory=threading.Event)
+    estimate: Estimate = field(default_factory=Estimate)
 
     def went_well(self, part: str) -> None:
         if isinstance(self.problems.get(part), NotSent | NoAnswer):
@@ -61,44 +90,59 @@ class Contact:
         self.problems.pop(part, None)
 
     def facts(self) -> dict[str, object]:
-        """Return the `cloud` of `kiosk status`. A cloud that refuses us is reachable all the same."""
-        problems = [problem for problem in list(self.problems.values()) if problem is not None]
+        """Return the `cloud` of `kiosk status`. A cloud that refuses us is reachable all the same.
+
+        `deliveryRefused` says why no delivery goes through before a person has mended something.
+        """
+        ranked = sorted(self.problems.copy().items(), key=lambda entry: PARTS.index(entry[0]))
+        problems = [problem for _, problem in ranked if problem is not None]
         silent = any(isinstance(problem, NotSent | NoAnswer) for problem in problems)
+        delivery = self.problems.get(UPLOAD)
         return {
             "reachable": bool(self.problems) and not silent,
             "lastSuccess": stamp(self.last_success) if self.last_success is not None else None,
             "lastError": str(problems[0]) if problems else None,
+            "deliveryRefused": str(delivery) if isinstance(delivery, Unauthorized | Misaddressed) else None,
         }
 
 
-def run_upload(upload: Upload, contact: Contact, interval_s: float, stop: threading.Event) -> None:
+def run_upload(upload: Upload, contact: Contact, interval_s: float, stop: threading.Event, part: str = UPLOAD) -> None:
     """Deliver until told to stop; a cloud that comes back is not left waiting for a long back-off to end."""
     while not stop.is_set():
-        wait_s = _step(upload, contact)
+        wait_s = _step(upload, contact, part)
         stop.wait(interval_s if wait_s is None else min(wait_s, interval_s))
         if contact.came_back.is_set():
             contact.came_back.clear()
             upload.hurry()
 
 
-def upload_once(upload: Upload, contact: Contact, stop: threading.Event) -> bool:
+def upload_once(
+    upload: Upload,
+    contact: Contact,
+    stop: threading.Event,
+    part: str = UPLOAD,
+    progress: Callable[[int], None] = lambda _outstanding: None,
+) -> bool:
     """Deliver until all is delivered, which is True, or something stays in the way."""
     while not stop.is_set():
-        wait_s = _step(upload, contact)
+        wait_s = _step(upload, contact, part)
+        progress(upload.outstanding())
         if wait_s is None:
             return True
-        if upload.failures >= ONCE_TRIES:
+        if upload.failures >= ONCE_TRIES or upload.asks_person:
             return False
         stop.wait(wait_s)
     return False
 
 
-def _step(upload: Upload, contact: Contact) -> float | None:
+def _step(upload: Upload, contact: Contact, part: str) -> float | None:
     wait_s = upload.step()
     if upload.problem is not None:
-        contact.failed(UPLOAD, upload.problem)
+        contact.failed(part, upload.problem)
     elif wait_s == 0.0:  # something was delivered
-        contact.went_well(UPLOAD)
+        contact.went_well(part)
+    if part == UPLOAD:
+        contact.estimate.note(upload.outstanding(), time.monotonic())
     return wait_s
 
 

@@ -1,65 +1,100 @@
 """A scan's journey from the journal to the cloud: take it in, mark it under way, post it, settle what became of it.
 
-`plan.next_action` decides, this carries it out. Every state is on disk before the step it stands for.
+`plan.next_action` decides, this carries it out; `outcome.py` says which state follows. Every state is on disk before
+the step it stands for.
+
+The oldest always goes first, so that the cloud gets everything in order; the newest is seen by other doors soon all
+the same, because nothing is waited for but the cloud's own answer: a night's backlog is a few hundred requests.
 """
 
 from __future__ import annotations
 
-import itertools
 import logging
+import math
 import random
-import sqlite3
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from datetime import datetime, timedelta
-from pathlib import Path
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Protocol
 
-from kiosk import plan
+from kiosk import clock, plan
 from kiosk.cloud.answers import ScanRow
-from kiosk.errors import CloudError, Misaddressed, NoAnswer, NoListYet, NotSent, Rejected, Unauthorized
+from kiosk.errors import CloudError, Misaddressed, NoAnswer, Paced, Rejected, TooLarge, Unauthorized
 from kiosk.model import Delivery, Scan
-from kiosk.store import journal
-from kiosk.store.ledger import Ledger
+from kiosk.outcome import Outcome
+from kiosk.plan import Doubt
+from kiosk.store.database import to_ms
+from kiosk.store.ledger import Ledger, Unknown
+from kiosk.sync.readback import Look, StoredScans, Window
+from kiosk.sync.register import Register
 
 log = logging.getLogger(__name__)
 
-CHUNK = 5_000
-"""How many new scans enter the ledger in one transaction."""
+FORBIDDEN = (Unauthorized, Misaddressed, Rejected)
+"""How a cloud says that it does not let us read back what it has."""
 
-SLACK = timedelta(seconds=1)
-"""How much wider than the scans themselves the window is in which they are looked for."""
+VANISHED = "the journal no longer has this scan"
+HELD = "%s; whether some scans arrived cannot be looked up, so they are held: `kiosk retry --unknown` sends them again"
 
 
-class ScansService(Protocol):
-    """Raises CloudError."""
+class Service(StoredScans, Protocol):
+    """Raises CloudError. Without `can_look` nothing can ever be read back, and `page` is never asked for."""
+
+    can_look: bool
 
     def wait_s(self) -> float: ...
     def hand_in(self, scans: Sequence[Scan]) -> None: ...
-    def stored(self, event_id: str, since: datetime | None, until: datetime | None) -> Iterator[ScanRow]: ...
 
 
 class Upload:
-    """Delivers, one step at a time. Belongs to one thread."""
+    """Delivers, one step at a time. Belongs to one thread.
 
-    def __init__(self, directory: Path, ledger: Ledger, service: ScansService, batch_size: int) -> None:
-        self._directory, self._ledger, self._service = directory, ledger, service
-        self._journal: sqlite3.Connection | None = None
+    `quiet_s`: for how long, at least, no earlier sync can have sent anything.
+    """
+
+    def __init__(
+        self,
+        register: Register,
+        ledger: Ledger,
+        service: Service,
+        batch_size: int,
+        *,
+        on_unknown: plan.OnUnknown = "hold",
+        quiet_s: float = 0.0,
+    ) -> None:
+        self._register, self._ledger, self._service = register, ledger, service
+        self._on_unknown: plan.OnUnknown = on_unknown
+        self._quiet_s = quiet_s
         self._pace = plan.Pace(batch_size, batch_size)
+        self._look: Look | None = None
+        self.asks_person = False
         self.problem: CloudError | None = None
-        ledger.doubt_inflight()
-        if ledger.numbers(Delivery.UNKNOWN, 1):
-            self._pace = self._pace.settling(time.monotonic())
+        stopped = ledger.numbers(Delivery.INFLIGHT)
+        ledger.move(Outcome.STOPPED, stopped, "sync was stopped while this was under way")
+        self._doubt = self._doubts(quiet_s)
+        if ledger.attempt() is not None:
+            self._doubt = self._doubts_of_last_attempt()
 
     def step(self) -> float | None:
         """Do the next thing there is to do; return how long to wait for the one after, None when all is delivered."""
-        self._take_in()
-        match plan.next_action(self._standing()):
+        if self._register.take_in():
+            self._doubt_all()
+        action = plan.next_action(self._standing())
+        self.asks_person = isinstance(action, plan.AskPerson)
+        try:
+            return self._take(action)
+        except Paced as error:
+            return error.wait_s
+
+    def _take(self, action: plan.Action) -> float | None:
+        match action:
             case plan.Post(numbers):
-                self._carry_out(self._post, numbers)
-            case plan.ReadBack(numbers):
-                self._carry_out(self._read_back, numbers)
-            case plan.Wait(seconds):
+                self._post(numbers)
+            case plan.ReadBack(final):
+                self._read_back(final=final)
+            case plan.SendBlindly():
+                self._ledger.move(Outcome.SENT_BLINDLY, self._ledger.numbers(Delivery.UNKNOWN))
+            case plan.Wait(seconds) | plan.AskPerson(seconds):
                 return seconds
             case plan.Nothing():
                 return None
@@ -69,89 +104,138 @@ class Upload:
         now_s = time.monotonic()
         return plan.Standing(
             pending=self._ledger.numbers(Delivery.PENDING, self._pace.size),
-            unknown=self._ledger.numbers(Delivery.UNKNOWN, self._pace.full),
+            unknown=bool(self._ledger.numbers(Delivery.UNKNOWN, 1)),
+            doubt=self._doubt,
+            looking=self._look is not None,
+            on_unknown=self._on_unknown,
             size=self._pace.size,
             now_s=now_s,
             not_before_s=max(self._pace.not_before_s, now_s + self._service.wait_s()),
         )
 
-    def _take_in(self) -> None:
-        """Enter what the gate has recorded since."""
-        try:
-            self._journal = self._journal or journal.reader(self._directory)
-        except NoListYet:
-            return
-        scans = journal.scans_after(self._journal, self._ledger.upto)
-        while chunk := list(itertools.islice(scans, CHUNK)):
-            self._ledger.take_in(chunk)
+    # --- posting -----------------------------------------------------------------------------------------------------
 
-    def _scans(self, numbers: Sequence[int]) -> list[Scan]:
-        return journal.scans(self._journal, numbers) if self._journal is not None else []
-
-    def _carry_out(self, step: Callable[[Sequence[Scan]], None], numbers: Sequence[int]) -> None:
-        """Take a step with these scans, if the journal still has them."""
-        scans = self._scans(numbers)
+    def _post(self, numbers: Sequence[int]) -> None:
+        scans = self._register.scans(numbers)
+        if lost := sorted(set(numbers) - {scan.seq for scan in scans}):
+            log.error("the journal has lost %d scans that were to be delivered, the first one %d", len(lost), lost[0])
+            self._ledger.move(Outcome.VANISHED, lost, VANISHED)
         if scans:
-            step(scans)
-            return
-        self.problem = NotSent(f"the journal has lost scan {numbers[0]}, which was to be delivered")
-        self._wait(self.problem)
+            self._hand_in(scans)
 
-    def _post(self, scans: Sequence[Scan]) -> None:
-        numbers = [scan.seq for scan in scans]
-        self._ledger.mark(numbers, Delivery.INFLIGHT)
+    def _hand_in(self, scans: Sequence[Scan]) -> None:
+        numbers, held = [scan.seq for scan in scans], bool(self._ledger.numbers(Delivery.UNKNOWN, 1))
+        if self._ledger.post(numbers, clock.now()) != len(numbers):  # the journal was put in another's place just now
+            return
+        self._look, self._quiet_s = None, 0.0
         try:
             self._service.hand_in(scans)
         except NoAnswer as error:
-            self._settle(numbers, Delivery.UNKNOWN, error)
-            self._pace = self._pace.settling(time.monotonic())
+            self._settle(Outcome.NO_ANSWER, numbers, error)
+            self._pace, doubt = self._pace.settling(time.monotonic(), running=error.running)
+            self._doubt = self._as_can(doubt.beside(self._doubt) if held else doubt)
         except Rejected as error:
             self._refuse(numbers, error)
+        except Paced:
+            self._ledger.move(Outcome.NOT_SENT, numbers)
+            raise
         except CloudError as error:  # nothing of it was stored
-            self._settle(numbers, Delivery.PENDING, error)
+            self._settle(Outcome.NOT_SENT, numbers, error)
             self._wait(error)
         else:
-            self._settle(numbers, Delivery.ACKED)
+            self._settle(Outcome.CONFIRMED, numbers)
             self._pace = self._pace.went_through()
             log.info("delivered %d scans, the last one %d", len(numbers), numbers[-1])
 
     def _refuse(self, numbers: Sequence[int], error: Rejected) -> None:
         """Halve the batch until the one bad scan stands alone; the good ones then go on without it."""
         alone = len(numbers) == 1
-        self._settle(numbers, Delivery.REFUSED if alone else Delivery.PENDING, error)
-        self._pace = self._pace.was_refused(len(numbers))
+        self._settle(Outcome.REFUSED_ALONE if alone else Outcome.REFUSED_AMONG, numbers, error)
+        too_large = isinstance(error, TooLarge)
+        self._pace = (self._pace.was_too_large if too_large else self._pace.was_refused)(len(numbers))
 
-    def _read_back(self, scans: Sequence[Scan]) -> None:
-        """Ask the cloud which of these it has; only what it does not have may be sent again."""
-        try:
-            for event_id, ours in plan.by_event(scans).items():
-                found = plan.arrived(ours, self._marks(event_id, ours))
-                missing = [scan.seq for scan in ours if scan.seq not in found]
-                self._settle(found, Delivery.ACKED)
-                self._settle(missing, Delivery.PENDING)
-                log.info("read back: %d of %d scans had arrived", len(found), len(ours))
-        except CloudError as error:
-            self.problem = error
-            log.warning("cannot see which scans have arrived: %s", error)
-            self._wait(error)
-        else:
-            self._pace = self._pace.looked()
-
-    def _marks(self, event_id: str, ours: Sequence[Scan]) -> Iterator[plan.Mark]:
-        """What the cloud has from the time of these scans; it ends as soon as all of them are found."""
-        since, until = min(scan.at for scan in ours) - SLACK, max(scan.at for scan in ours) + SLACK
-        missing = {plan.mark(scan) for scan in ours}
-        for row in self._service.stored(event_id, since, until):
-            mark = row.mark()
-            if mark in missing:
-                missing.discard(mark)
-                yield mark
-            if not missing:
-                return
-
-    def _settle(self, numbers: Iterable[int], state: Delivery, error: CloudError | None = None) -> None:
-        self._ledger.mark(numbers, state, str(error) if error is not None else None)
+    def _settle(self, outcome: Outcome, numbers: Sequence[int], error: CloudError | None = None) -> None:
+        self._ledger.move(outcome, numbers, str(error) if error is not None else None)
         self.problem = error
+
+    # --- reading back ------------------------------------------------------------------------------------------------
+
+    def _read_back(self, *, final: bool) -> None:
+        """Look at one page more; at the end of an event's pages, what a final look did not find did not arrive."""
+        look = self._look = self._look or Look(self._windows(), final, self._sent_ago_s())
+        try:
+            if not look.over:
+                self._look_at_page(look)
+        except Paced:
+            raise
+        except CloudError as error:
+            self._look = None
+            self._cannot_look(error)
+            return
+        if look.over:
+            self._look, self._doubt = None, self._doubt.looked()
+
+    def _look_at_page(self, look: Look) -> None:
+        window = look.windows[0]
+        found = self._ledger.move(Outcome.FOUND, look.step(self._service, self._ours))
+        self._pace = self._pace.looked(arrived=bool(found))
+        if found:
+            log.info("read back: %d scans of event %s had arrived", found, window.event_id)
+        if look.windows[:1] == [window] and window.event_id not in {each.event_id for each in self._ledger.unknown()}:
+            look.leave()  # all are found, so the rest of the pages need not be read
+        if look.windows[:1] != [window] and look.final and (lost := self._ledger.missing(window.event_id, window.upto)):
+            log.info("read back: %d scans of event %s had not arrived", lost, window.event_id)
+
+    def _ours(self, row: ScanRow) -> int | None:
+        scan = self._register.scan_at(to_ms(row.time)) if row.time is not None else None
+        return scan.seq if scan is not None and plan.mark(scan) == row.mark() else None
+
+    def _windows(self) -> list[Window]:
+        return [window for each in self._ledger.unknown() if (window := self._window(each)) is not None]
+
+    def _window(self, unknown: Unknown) -> Window | None:
+        """Times grow with the numbers; a journal that has lost both ends of the window has lost what is between."""
+        ends = self._register.scans([unknown.first, unknown.last])
+        if not ends:
+            lost = self._ledger.numbers(Delivery.UNKNOWN)
+            self._ledger.move(Outcome.VANISHED, [n for n in lost if unknown.first <= n <= unknown.last], VANISHED)
+            return None
+        return Window(unknown.event_id, unknown.last, ends[0].at, ends[-1].at)
+
+    def _cannot_look(self, error: CloudError) -> None:
+        forbidden = isinstance(error, FORBIDDEN)
+        log.warning("cannot see which scans have arrived: %s", error)
+        if forbidden:
+            self._doubt = self._doubt.not_allowed(time.monotonic())
+            self.problem = type(error)(HELD % error if self._on_unknown == "hold" else str(error))
+        else:
+            self.problem = error
+            self._wait(error)
+
+    # --- waiting -----------------------------------------------------------------------------------------------------
+
+    def _doubt_all(self) -> None:
+        """Nobody knows any more what the cloud has."""
+        self._look, self._doubt = None, self._doubts(self._quiet_s)
+
+    def _doubts(self, quiet_s: float) -> Doubt:
+        """Look at once; what is not found may still be under way for a while."""
+        now_s = time.monotonic()
+        return self._as_can(Doubt(now_s, now_s + max(0.0, plan.RUN_S - quiet_s)))
+
+    def _as_can(self, doubt: Doubt) -> Doubt:
+        return doubt if self._service.can_look else replace(doubt, look_at_s=math.inf, forbidden=True)
+
+    def _doubts_of_last_attempt(self) -> Doubt:
+        """Whoever sent it may have waited for it until just now. One of another boot was given up before this one."""
+        boot_id, boottime_ns = self._ledger.attempt() or ("", 0)
+        now, here = clock.now(), boot_id == clock.boot_id()
+        ago_s = (now.boottime_ns - (boottime_ns if here else 0)) / 1e9
+        doubts = self._doubts(max(0.0, ago_s - plan.GIVE_UP_S) if here else ago_s)
+        return replace(doubts, sent_s=time.monotonic() - ago_s if here else None)
+
+    def _sent_ago_s(self) -> float | None:
+        return time.monotonic() - self._doubt.sent_s if self._doubt.sent_s is not None else None
 
     def _wait(self, error: CloudError) -> None:
         self._pace = self._pace.failed(time.monotonic(), random.random(), error.wait_s)  # noqa: S311  # jitter
@@ -163,6 +247,11 @@ class Upload:
         """How many steps have failed in a row."""
         return self._pace.failures
 
+    def outstanding(self) -> int:
+        """Return how many scans are still to be delivered."""
+        return self._ledger.outstanding()
+
     def hurry(self) -> None:
         """The cloud is back: do not wait for the end of a back-off."""
-        self._pace = self._pace.hurried(time.monotonic())
+        now_s = time.monotonic()
+        self._pace, self._doubt = self._pace.hurried(now_s), self._as_can(self._doubt.hurried(now_s))

@@ -27,6 +27,9 @@ STRIDE = 8
 MOST_STEPS_BACK = 50
 """A list that never shows the same rows twice is walked through as it is; the count then tells what is missing."""
 
+MOST_PAGES_BEYOND = 100
+"""How far a walk goes on beyond the total: whoever always shows full pages is not followed for ever."""
+
 
 class Pages(Protocol):
     """Raises CloudError."""
@@ -88,9 +91,9 @@ class Walk:
         known = set(self.tail)
         fresh = [row for row, name in zip(page.rows, names, strict=True) if name not in known]
         self.skip = start + len(page.rows)
-        self.least = min(page.total, page.total if self.total is None else self.total)
-        self.total = page.total
-        self.over = not fresh or (self.skip >= page.total and not self._goes_on(page))
+        last = page.total if self.total is None else self.total
+        self.least, self.total = min(page.total, last), page.total
+        self.over = not fresh or (self.skip >= max(page.total, last) and not self._goes_on(page))
         overlap = min(OVERLAP_ROWS, len(names) // 10)
         self.tail = names[len(names) - overlap :]
         self.began = self.began or page.date
@@ -98,7 +101,8 @@ class Walk:
 
     def _goes_on(self, page: TicketPage) -> bool:
         """A full page that reaches beyond the total shows that the total is wrong."""
-        return self.skip > page.total and len(page.rows) >= access.PAGE
+        beyond = self.skip - page.total
+        return 0 < beyond <= MOST_PAGES_BEYOND * access.PAGE and len(page.rows) >= access.PAGE
 
 
 def name_of(row: object) -> str:

@@ -1,17 +1,19 @@
-"""The journal from the command line, and handing refused scans out again."""
+"""The journal from the command line."""
 
 from __future__ import annotations
 
 import json
 import re
 from collections.abc import Callable
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from kiosk.model import Delivery, Direction, Moment, Reading, Reason, Result, Ticket, Verdict
+from kiosk.store import journal
 from kiosk.store.journal import Journal
-from kiosk.store.ledger import Ledger
+from kiosk.store.ledger import Entry, Ledger
 
 FIELDS = [
     "seq", "time", "barcode", "type", "scanResult", "reason", "message", "ticketId", "eventId", "ticketTypeId",
@@ -29,21 +31,19 @@ def record(kiosk) -> Callable[..., None]:
     kiosk.data_dir.mkdir()
 
     def write(*verdicts: Verdict, code: str = "CODE00001") -> None:
-        journal = Journal(kiosk.data_dir, "gate-north-1")
-        for number, verdict in enumerate(verdicts):
-            moment = Moment(START + timedelta(milliseconds=number), number, "boot")
-            journal.append(Reading("left", code, code.encode(), moment), verdict)
-        journal.close()
+        with closing(Journal(kiosk.data_dir, "gate-north-1")) as pen:
+            for number, verdict in enumerate(verdicts):
+                moment = Moment(START + timedelta(milliseconds=number), number, "boot")
+                pen.append(Reading("left", code, code.encode(), moment), verdict)
 
     return write
 
 
-@pytest.fixture
-def ledger(kiosk, record) -> Ledger:
-    """A ledger in which the states of scans can be set."""
-    made = Ledger(kiosk.data_dir)
-    yield made
-    made.close()
+def settle(kiosk, state: Delivery, error: str | None = None) -> None:
+    """Write into the ledger what became of the first scan."""
+    with closing(Ledger(kiosk.data_dir)) as ledger, closing(journal.reader(kiosk.data_dir)) as database:
+        ledger.take_in([Entry(scan, state) for scan in journal.scans(database, [1])])
+        ledger._database.execute("UPDATE delivery SET error = ?", (error,))
 
 
 def told(kiosk, *arguments: str) -> list[dict[str, object]]:
@@ -64,9 +64,9 @@ def test_a_scan_is_told_with_all_its_fields_one_object_a_line(kiosk, record):
 
 
 @pytest.mark.parametrize("state", list(Delivery))
-def test_what_the_cloud_has_of_a_scan_is_told_with_what_it_said(kiosk, record, ledger, state):
+def test_what_the_cloud_has_of_a_scan_is_told_with_what_it_said(kiosk, record, state):
     record(ADMITTED)
-    ledger._database.execute("INSERT INTO delivery VALUES (1, ?, '400: no')", (state.value,))
+    settle(kiosk, state, "400: no")
     (row,) = told(kiosk)
     assert (row["delivery"], row["deliveryError"]) == (state.value, "400: no")
 
@@ -85,9 +85,9 @@ def test_without_a_journal_nothing_has_happened(kiosk):
     assert kiosk.call("scans").stdout == ""
 
 
-def test_a_line_for_people_has_no_name_and_of_the_code_only_its_end(kiosk, record, ledger):
+def test_a_line_for_people_has_no_name_and_of_the_code_only_its_end(kiosk, record):
     record(ADMITTED)
-    ledger._database.execute("INSERT INTO delivery VALUES (1, 'refused', '400: no')")
+    settle(kiosk, Delivery.REFUSED, "400: no")
     said = kiosk.call("scans").stdout
     assert re.fullmatch(
         r" +1  2030-01-23T23:00:00\.000Z  left .* checkin .* approved .* ok .* …0001  refused: 400: no\n", said
@@ -101,62 +101,3 @@ def test_a_code_of_control_characters_does_nothing_to_a_terminal(kiosk, record):
     assert "\x1b" not in kiosk.call("scans").stdout
     assert "\x07" not in kiosk.call("scans").stdout
     assert told(kiosk)[0]["barcode"] == "\x1b]0;title\x07"
-
-
-# --- kiosk retry -----------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def refused(record, ledger) -> Ledger:
-    """Scans 2, 3 and 5 of five were refused."""
-    record(*[ADMITTED] * 5)
-    states = ["acked", "refused", "refused", "pending", "refused"]
-    rows = [(seq, state, "400: no") for seq, state in enumerate(states, start=1)]
-    ledger._database.executemany("INSERT INTO delivery VALUES (?, ?, ?)", rows)
-    return ledger
-
-
-def test_all_refused_scans_are_handed_out_again_and_nothing_else(kiosk, refused):
-    done = kiosk.call("retry")
-    assert done.stdout == ""
-    assert "3 scans" in done.stderr
-    assert [row["delivery"] for row in told(kiosk)] == ["acked", *["pending"] * 4]
-    assert told(kiosk)[1]["deliveryError"] is None
-
-
-def test_only_the_named_scans_are_handed_out_again(kiosk, refused):
-    kiosk.call("retry", "3", "5")
-    assert refused.numbers(Delivery.REFUSED) == [2]
-    assert refused.numbers(Delivery.PENDING) == [3, 4, 5]
-
-
-def test_a_scan_that_was_not_refused_is_left_alone_and_named(kiosk, refused):
-    done = kiosk.call("retry", "1", "2", "4", "77", check=False)
-    assert done.returncode == 1
-    assert done.stderr.splitlines()[-1] == "kiosk: not refused, so left alone: 1, 4, 77"
-    assert refused.numbers(Delivery.REFUSED) == [3, 5]
-    assert told(kiosk)[0]["delivery"] == "acked"
-
-
-def test_nothing_refused_is_nothing_to_do(kiosk, record, ledger):
-    done = kiosk.call("retry")
-    assert "0 scans" in done.stderr
-
-
-def test_without_a_ledger_nothing_was_ever_refused_and_none_is_made(kiosk, record):
-    record(ADMITTED)
-    done = kiosk.call("retry", check=False)
-    assert done.returncode == 1
-    assert "kiosk sync" in done.stderr
-    assert not (kiosk.data_dir / "ledger.db").exists()
-
-
-def test_the_running_sync_delivers_what_is_handed_out_again(kiosk, cloud, record, eventually):
-    record(ADMITTED)
-    cloud.arm("refuse_scan", None, barcode="CODE00001")
-    kiosk.start("sync")
-    eventually("it is refused", lambda: [row["delivery"] for row in kiosk.scans()] == ["refused"])
-    cloud.disarm()
-    kiosk.call("retry")
-    eventually("it is delivered", lambda: [row["delivery"] for row in kiosk.scans()] == ["acked"])
-    assert len(cloud.scans()) == 1

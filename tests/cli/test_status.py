@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+from contextlib import closing
 from typing import Any
 
 import pytest
 
 from kiosk import __version__, pulse
-from kiosk.store.ledger import Ledger
+from kiosk.model import Delivery
+from kiosk.pulse import Pulse
+from kiosk.store import journal
+from kiosk.store.ledger import Entry, Ledger
 
 COUNT, TEXT = (int,), (str,)
 MAYBE_COUNT, MAYBE_TEXT = (int, type(None)), (str, type(None))
@@ -18,7 +22,7 @@ SHAPE: dict[str, Any] = {
     "tickets": {"total": COUNT, "complete": (bool,), "ageSeconds": MAYBE_COUNT},
     "outbox": {
         "pending": COUNT, "inflight": COUNT, "unknown": COUNT, "refused": COUNT, "local": COUNT,
-        "oldestSeconds": MAYBE_COUNT,
+        "oldestSeconds": MAYBE_COUNT, "etaSeconds": MAYBE_COUNT,
     },
     "counts": {"checkin": COUNT, "checkout": COUNT, "declined": COUNT, "inside": COUNT},
     "cloud": {"reachable": (bool,), "lastSuccess": MAYBE_TEXT, "lastError": MAYBE_TEXT},
@@ -77,6 +81,7 @@ def test_with_everything_running_it_tells_everything(kiosk, cloud, valid, eventu
     assert found["counts"] == {"checkin": 2, "checkout": 0, "declined": 1, "inside": 2}
     assert found["outbox"] == {
         "pending": 0, "inflight": 0, "unknown": 0, "refused": 0, "local": 1, "oldestSeconds": None,
+        "etaSeconds": None,
     }  # fmt: skip
     assert found["cloud"]["reachable"] is True
     assert found["cloud"]["lastSuccess"].endswith("Z")
@@ -92,14 +97,27 @@ def test_what_waits_is_counted_with_the_age_of_the_oldest(kiosk, cloud, valid, e
     outbox = asked(kiosk)["outbox"]
     assert outbox["pending"] == 3
     assert 0 <= outbox["oldestSeconds"] < 60
-    ledger = Ledger(kiosk.data_dir)
-    for seq, state in enumerate(("inflight", "unknown", "refused"), start=1):
-        ledger._database.execute("INSERT INTO delivery VALUES (?, ?, NULL)", (seq, state))
-    ledger.close()
+    states = (Delivery.INFLIGHT, Delivery.UNKNOWN, Delivery.REFUSED)
+    with closing(Ledger(kiosk.data_dir)) as ledger, closing(journal.reader(kiosk.data_dir)) as database:
+        ledger.take_in(map(Entry, journal.scans(database, [1, 2, 3]), states))
     outbox = asked(kiosk)["outbox"]
     assert {state: outbox[state] for state in ("pending", "inflight", "unknown", "refused")} == {
         "pending": 0, "inflight": 1, "unknown": 1, "refused": 1,
     }  # fmt: skip
+
+
+def test_how_long_a_backlog_will_still_take_is_told_while_sync_lives_and_can_tell(kiosk):
+    sync = Pulse(kiosk.runtime_dir, "sync")
+    kiosk.runtime_dir.mkdir()
+    assert asked(kiosk)["outbox"]["etaSeconds"] is None
+    for said, told in ((12.6, 13), (0.0, 0), (None, None)):
+        sync.beat(eta_s=said)
+        assert asked(kiosk)["outbox"]["etaSeconds"] == told
+    sync.beat(eta_s=12.6)
+    assert "delivered in about 13 s" in kiosk.call("status").stdout
+    sync.end()
+    assert asked(kiosk)["outbox"]["etaSeconds"] is None
+    assert "delivered in" not in kiosk.call("status").stdout
 
 
 def test_programs_that_have_ended_are_down_and_what_they_knew_of_the_cloud_stays(kiosk, cloud):

@@ -8,6 +8,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 
 import pytest
 
@@ -39,6 +40,22 @@ def test_the_credentials_that_systemd_hands_over_are_used(kiosk, cloud, tmp_path
     assert {request["status"] for request in cloud.requests()} == {200}
 
 
+def test_the_environments_proxies_are_used_for_both_hosts_where_the_configuration_says_so(kiosk, valid, eventually):
+    kiosk.call("sync", "--once")
+    kiosk.open_gate()
+    kiosk.scan(valid[0]["barcode"])
+    eventually("recorded", kiosk.scans)
+    text = kiosk.file.read_text(encoding="utf-8")
+    kiosk.file.write_text(text.replace("[cloud]", "[cloud]\nproxy_from_environment = true"), encoding="utf-8")
+    environment = {**os.environ, "HTTP_PROXY": "http://127.0.0.1:9", "http_proxy": "http://127.0.0.1:9"}
+    environment = {name: value for name, value in environment.items() if name.lower() != "no_proxy"}
+    done = kiosk.call("sync", "--once", check=False, env=environment)
+    assert done.returncode == 1
+    assert "by the proxy 127.0.0.1 (port 9): connection refused" in kiosk.status()["cloud"]["lastError"]
+    said = "cannot reach 127.0.0.1 by the proxy"
+    assert all(f"{part}: {said}" in done.stderr for part in ("settings", "delivery")), done.stderr
+
+
 def test_the_environments_proxies_are_not_used(kiosk, cloud):
     proxies = dict.fromkeys(("HTTP_PROXY", "http_proxy", "ALL_PROXY"), "http://127.0.0.1:9")
     kiosk.call("sync", "--once", env={**os.environ, **proxies})
@@ -59,6 +76,59 @@ def test_a_file_of_a_newer_kiosk_is_left_alone_with_one_message(kiosk):
         (kiosk.data_dir / name).unlink()
 
 
+def record(kiosk, *codes: str, event: str | None = "fest") -> None:
+    """Write scans as a gate does, which is not running."""
+    kiosk.data_dir.mkdir(exist_ok=True)
+    with closing(Journal(kiosk.data_dir, "gate-north-1")) as journal:
+        for code in codes:
+            ticket = Ticket("t-1", code, event, "standing") if event is not None else None
+            reason = Reason.OK if ticket is not None else Reason.UNKNOWN
+            result = Result.APPROVED if ticket is not None else Result.DECLINED
+            journal.append(
+                Reading("left", code, code.encode(), now()), Verdict(Direction.CHECKIN, result, reason, ticket)
+            )
+
+
+def test_a_ledger_that_was_deleted_costs_a_look_and_doubles_nothing(kiosk, cloud):
+    record(kiosk, "CODE00001", "CODE00002")
+    kiosk.call("sync", "--once")
+    for file in kiosk.data_dir.glob("ledger.db*"):
+        file.unlink()
+    said = kiosk.call("sync", "--once").stderr
+    assert [scan["barcode"] for scan in cloud.scans()] == ["CODE00001", "CODE00002"]
+    assert [scan["delivery"] for scan in kiosk.scans()] == ["acked", "acked"]
+    assert "ledger was lost" in said
+
+
+def test_the_first_pass_of_all_delivers_without_a_look(kiosk, cloud):
+    record(kiosk, "CODE00001")
+    kiosk.call("sync", "--once")
+    assert len(cloud.scans()) == 1
+    uploads = [each["path"] for each in cloud.requests() if each["path"] == "/api/scans" and each["method"] == "GET"]
+    assert len(uploads) <= 1  # for other doors' scans only
+
+
+def test_one_pass_reports_unknown_codes_where_it_is_told_to_and_only_then(kiosk, cloud):
+    kiosk.call("sync", "--once")  # now it is known which event is meant
+    record(kiosk, "NOBODYKNOWS", event=None)
+    kiosk.call("sync", "--once")
+    assert (cloud.reports(), [scan["delivery"] for scan in kiosk.scans()]) == ([], ["local"])
+    kiosk.configure(cloud.url, sync="report_unknown = true")
+    record(kiosk, "NOBODYKNOWS2", event=None)
+    kiosk.call("sync", "--once")
+    assert [report["barcode"] for report in cloud.reports()] == ["NOBODYKNOWS2"]
+    assert [scan["delivery"] for scan in kiosk.scans()] == ["local", "acked"]
+
+
+def test_one_pass_that_leaves_something_to_a_person_is_not_done(kiosk, cloud):
+    record(kiosk, "CODE00001")
+    cloud.arm("lost_reply", 1, route="POST /api/scans")
+    cloud.arm("forbidden", None, route="GET /api/scans")
+    assert kiosk.call("sync", "--once", check=False).returncode == 1
+    assert [scan["delivery"] for scan in kiosk.scans()] == ["unknown"]
+    assert len(cloud.scans()) == 1
+
+
 def test_a_pass_that_is_told_to_stop_stops_within_two_seconds_and_is_not_done(kiosk, cloud, eventually):
     cloud.arm("black_hole", None)
     process = subprocess.Popen(
@@ -73,12 +143,8 @@ def test_a_pass_that_is_told_to_stop_stops_within_two_seconds_and_is_not_done(ki
 
 @pytest.mark.parametrize("once", [True, False])
 def test_a_damaged_list_costs_no_delivery_and_is_said(kiosk, cloud, eventually, once):
-    kiosk.data_dir.mkdir()
+    record(kiosk, "CODE00001")
     (kiosk.data_dir / "tickets.db").write_bytes(b"this is no database" * 100)
-    journal = Journal(kiosk.data_dir, "gate-north-1")
-    verdict = Verdict(Direction.CHECKIN, Result.APPROVED, Reason.OK, Ticket("t-1", "CODE00001", "fest", "standing"))
-    journal.append(Reading("left", "CODE00001", b"CODE00001", now()), verdict)
-    journal.close()
     if once:
         said = kiosk.call("sync", "--once").stderr
     else:

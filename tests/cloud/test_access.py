@@ -11,7 +11,7 @@ import pytest
 from kiosk.cloud import access
 from kiosk.cloud.access import Access
 from kiosk.cloud.line import Line
-from kiosk.errors import NoAnswer, NotSent, Unauthorized
+from kiosk.errors import NoAnswer, Rejected, TooMany, Unauthorized
 
 EVENT_ID = "62a1c0ffee0000000000e001"
 ME, EVENTS, TICKETS = "GET /api/accessusers/me", "GET /api/accessusers/events", "GET /api/accessusers/tickets/v2/"
@@ -144,7 +144,7 @@ def test_somebody_elses_word_is_none(api, cloud, fault):
 
 def test_a_cloud_that_wants_to_be_left_alone_is_no_answer_either(api, cloud):
     cloud.arm("rate_limited", 1, route=ONE, retry_after="7")
-    with pytest.raises(NotSent) as raised:
+    with pytest.raises(TooMany) as raised:
         api.ticket("CODE00001", EVENT_ID)
     assert raised.value.wait_s == 7
 
@@ -181,3 +181,45 @@ def test_a_refused_token_is_said(cloud):
     with pytest.raises(Unauthorized):
         Access(line).settings()
     line.close()
+
+
+# --- reports ---------------------------------------------------------------------------------------------------------
+
+REPORT = "POST /api/accessusers/scans/"
+SEEN = {"barcode": "NOBODYKNOWS", "scanned_at": "2030-01-23T18:00:00.000Z", "type": "FAIL", "direction": "IN"}
+
+
+def test_reports_go_to_their_event_as_they_are_and_all_at_once(api, cloud):
+    api.report(EVENT_ID, [SEEN, SEEN | {"direction": "OUT"}])
+    assert [
+        {name: row[name] for name in row if name not in {"_id", "createdAt", "updatedAt"}} for row in cloud.reports()
+    ] == [{"eventId": EVENT_ID, **SEEN}, {"eventId": EVENT_ID, **SEEN, "direction": "OUT"}]
+    assert len(cloud.requests()) == 1
+
+
+@pytest.mark.parametrize("event_id", ["a/b", "../me", "x?y=1", "ä#1"])
+def test_an_event_that_is_reported_to_never_becomes_another_address(api, cloud, event_id):
+    api.report(event_id, [SEEN])
+    assert cloud.reports()[0]["eventId"] == event_id
+
+
+@pytest.mark.parametrize("answer", [{}, {"status": "ok"}, {"status": True}, {"ok": True}, ["OK"], "OK", None, [SEEN]])
+def test_only_the_apis_own_ok_confirms_a_report_and_whatever_else_it_says_the_request_is_over(api, cloud, answer):
+    cloud.arm("answer_other", 1, route=REPORT, answer=answer)
+    with pytest.raises(NoAnswer) as raised:
+        api.report(EVENT_ID, [SEEN])
+    assert raised.value.running is False
+
+
+def test_a_report_that_is_refused_says_so(api, cloud):
+    with pytest.raises(Rejected):
+        api.report(EVENT_ID, [SEEN | {"barcode": "SHORT"}])
+    assert cloud.reports() == []
+
+
+def test_the_wait_before_the_next_request_is_that_of_the_line(api, cloud):
+    assert api.wait_s() == 0.0
+    cloud.arm("rate_limited", 1, route=REPORT, retry_after="7")
+    with pytest.raises(TooMany):
+        api.report(EVENT_ID, [SEEN])
+    assert 5.0 < api.wait_s() <= 7.0

@@ -7,10 +7,8 @@ import os
 import queue
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -20,83 +18,10 @@ from hypothesis import strategies as st
 
 from kiosk.cloud import line
 from kiosk.cloud.line import Line, bearer, token
-from kiosk.errors import CloudError, Misaddressed, NoAnswer, NotSent, Rejected, Unauthorized
+from kiosk.errors import CloudError, Misaddressed, NoAnswer, NotSent, Rejected, TooLarge, TooMany, Unauthorized
 
-JSON = "application/json; charset=utf-8"
 FLAT = b'{"statusCode": 400, "error": "Bad Request", "message": "barcode must be a string"}'
 DATE = "Wed, 23 Jan 2030 23:00:00 GMT"
-
-
-class Canned:
-    """Gives one answer, settable at any time, to whatever is asked."""
-
-    def __init__(self) -> None:
-        self.status, self.body, self.headers = 200, b"{}", {"Content-Type": JSON}
-        self.asked: list[tuple[str, str, dict[str, str], bytes]] = []
-        canned = self
-
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def answer(self) -> None:
-                body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-                canned.asked.append((self.command, self.path, dict(self.headers.items()), body))
-                self.send_response_only(canned.status)
-                for name, value in canned.headers.items():
-                    self._headers_buffer.append(f"{name}: {value}\r\n".encode("latin-1"))
-                self.send_header("Content-Length", str(len(canned.body)))
-                self.end_headers()
-                self.wfile.write(canned.body)
-
-            do_GET = do_POST = do_CONNECT = answer  # noqa: N815  # http.server's names
-
-            def log_message(self, *_: object) -> None:
-                pass
-
-        class Server(ThreadingHTTPServer):
-            daemon_threads = True
-            block_on_close = False
-
-        self._server = Server(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
-        threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
-
-    def say(self, status: int, body: bytes = b"{}", **headers: str | None) -> None:
-        given = {"Content-Type": JSON} | {name.replace("_", "-"): value for name, value in headers.items()}
-        self.status, self.body = status, body
-        self.headers = {name: value for name, value in given.items() if value is not None}
-
-    def close(self) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-
-
-@pytest.fixture
-def canned() -> Iterator[Canned]:
-    server = Canned()
-    yield server
-    server.close()
-
-
-@pytest.fixture
-def secret(tmp_path: Path) -> Path:
-    file = tmp_path / "secret"
-    file.write_text("first\n", encoding="ascii")
-    return file
-
-
-@pytest.fixture
-def to(secret: Path) -> Iterator[Callable[[str], Line]]:
-    """Draw a line to a base URL."""
-    drawn: list[Line] = []
-
-    def draw(url: str) -> Line:
-        drawn.append(Line(f"{url}/api", lambda: {**bearer(secret)(), **token(secret)()}))
-        return drawn[-1]
-
-    yield draw
-    for each in drawn:
-        each.close()
 
 
 def failure(ask: Callable[[], object]) -> CloudError:
@@ -139,8 +64,8 @@ def test_what_is_posted_goes_out_as_json(canned, to):
 @pytest.mark.parametrize(
     ("status", "meaning"),
     [
-        (400, Rejected), (422, Rejected), (413, Rejected), (401, Unauthorized), (403, Unauthorized),
-        (404, Misaddressed), (405, Misaddressed), (429, NotSent),
+        (400, Rejected), (422, Rejected), (413, TooLarge), (401, Unauthorized), (403, Unauthorized),
+        (404, Misaddressed), (405, Misaddressed), (429, TooMany),
         (201, NoAnswer), (202, NoAnswer), (206, NoAnswer), (301, NoAnswer), (302, NoAnswer), (304, NoAnswer),
         (307, NoAnswer), (402, NoAnswer), (407, NoAnswer), (408, NoAnswer), (409, NoAnswer), (410, NoAnswer),
         (500, NoAnswer), (501, NoAnswer), (502, NoAnswer), (503, NoAnswer), (504, NoAnswer), (599, NoAnswer),
@@ -160,7 +85,7 @@ def test_the_same_status_without_the_apis_json_comes_from_somebody_in_between(ca
     assert str(status) in str(found)
 
 
-@pytest.mark.parametrize(("status", "meaning"), [(413, Rejected), (429, NotSent)])
+@pytest.mark.parametrize(("status", "meaning"), [(413, TooLarge), (429, TooMany)])
 def test_too_large_and_too_often_may_be_said_by_a_web_server_in_front_of_the_api(canned, to, status, meaning):
     canned.say(status, b"<html>nginx</html>", Content_Type="text/html")
     assert type(failure(lambda: to(canned.url).post("/scans", []))) is meaning
@@ -203,7 +128,7 @@ ME = "/accessusers/me"
 @pytest.mark.parametrize(
     ("fault", "meaning"),
     [
-        ("unauthorized", Unauthorized), ("forbidden", Unauthorized), ("rate_limited", NotSent),
+        ("unauthorized", Unauthorized), ("forbidden", Unauthorized),
         ("error_before", NoAnswer), ("not_found_html", NoAnswer), ("captive_html", NoAnswer),
         ("captive_meta", NoAnswer), ("captive_204", NoAnswer), ("captive_redirect", NoAnswer),
         ("wrong_type", NoAnswer), ("cut_json", NoAnswer), ("half_reply", NoAnswer), ("offline", NoAnswer),
@@ -328,7 +253,7 @@ def test_a_wish_as_a_date_is_measured_against_the_answers_own_date(cloud, to, ye
 def test_a_429_without_a_readable_wish_leaves_the_wait_to_us(cloud, to, asked):
     cloud.arm("rate_limited", 1, retry_after=asked)
     found = failure(lambda: to(cloud.url).get(ME))
-    assert (type(found), found.wait_s) == (NotSent, None)
+    assert (type(found), found.wait_s) == (TooMany, None)
 
 
 def test_a_date_to_wait_for_says_nothing_where_the_answer_has_no_date_of_its_own(canned, to):

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any
 from urllib.parse import parse_qs
 
 import pytest
 
 from kiosk.cloud import portier
-from kiosk.cloud.line import Line, Reply
-from kiosk.cloud.portier import Portier, wire
-from kiosk.errors import CloudError, NoAnswer, Rejected
+from kiosk.cloud.line import Line
+from kiosk.cloud.portier import Portier, ScanPage, wire
+from kiosk.errors import NoAnswer, Rejected, TooLarge
 from kiosk.model import Direction, Moment, Reason, Result, Scan, Ticket, Verdict
 
 AT = datetime(2030, 1, 23, 23, 0, 0, 123_000, tzinfo=UTC)
@@ -90,115 +88,95 @@ def test_a_batch_that_is_refused_or_too_large_says_so(service, cloud):
     with pytest.raises(Rejected, match="400"):
         service.hand_in([scan(1), scan(2)])
     cloud.arm("too_large", None, limit=2)
-    with pytest.raises(Rejected, match="413"):
+    with pytest.raises(TooLarge, match="413"):
         service.hand_in([scan(3), scan(4), scan(5)])
     assert cloud.scans() == []
+
+
+@pytest.mark.parametrize("fault", ["wrong_ids", "partial_answer", "answer_other"])
+def test_an_answer_that_came_whole_ends_the_request_whatever_it_says(service, cloud, fault):
+    cloud.arm(fault, 1, route="POST /api/scans")
+    with pytest.raises(NoAnswer) as raised:
+        service.hand_in([scan(1), scan(2), scan(3)])
+    assert raised.value.running is False
 
 
 # --- reading back ----------------------------------------------------------------------------------------------------
 
 
-def test_all_scans_of_an_event_are_read_newest_first_page_by_page(service, cloud, monkeypatch):
-    monkeypatch.setattr(portier, "PAGE", 50)
-    service.hand_in([scan(seq) for seq in range(1, 121)])
-    service.hand_in([scan(seq, event="gala") for seq in range(200, 210)])
-    assert [row.barcode for row in service.stored("fest")] == [f"CODE{seq:05}" for seq in range(120, 0, -1)]
-    asked = [parse_qs(request["query"]) for request in cloud.requests() if request["method"] == "GET"]
-    assert [(query["top"], query.get("skip"), query["eventId"]) for query in asked] == [
-        (["50"], ["0"], ["fest"]), (["50"], ["50"], ["fest"]), (["50"], ["100"], ["fest"]),
-    ]  # fmt: skip
+def codes(page: ScanPage) -> list[str]:
+    return [row.barcode for row in page.rows]
 
 
-def test_a_page_holds_a_thousand():
+def test_a_page_is_as_long_as_asked_newest_first_of_one_event_and_says_how_many_rows_there_are(service, cloud):
+    service.hand_in([scan(seq) for seq in range(1, 11)])
+    service.hand_in([scan(seq, event="gala") for seq in range(20, 25)])
+    page = service.page("fest", 2, 3)
+    assert (codes(page), page.count, page.total) == (["CODE00008", "CODE00007", "CODE00006"], 3, 10)
+    asked = parse_qs(cloud.requests()[-1]["query"])
+    assert asked == {"top": ["3"], "skip": ["2"], "eventId": ["fest"]}
+
+
+def test_a_page_carries_the_clouds_own_time(service, cloud):
+    cloud.clock_offset_s = -400 * 86_400.0
+    date = service.page("fest", 0, 1).date
+    assert abs(datetime.now(UTC) - timedelta(days=400) - date) < timedelta(seconds=5)
+
+
+def test_the_page_behind_the_last_row_is_empty(service, cloud):
+    service.hand_in([scan(1)])
+    page = service.page("fest", 1, 10)
+    assert (page.rows, page.count, page.total) == ([], 0, 1)
+
+
+def test_as_many_scans_as_the_service_allows_can_be_asked_for_at_once(service):
     assert portier.PAGE == 1000
-
-
-def test_pages_are_asked_for_only_as_they_are_needed(service, cloud, monkeypatch):
-    monkeypatch.setattr(portier, "PAGE", 10)
-    service.hand_in([scan(seq) for seq in range(1, 51)])
-    before = len(cloud.requests())
-    rows = service.stored("fest")
-    for _ in range(10):
-        next(rows)
-    assert len(cloud.requests()) == before + 1
+    assert service.page("fest", 0, portier.PAGE).count == 0
 
 
 def test_the_window_of_time_is_sent_as_the_service_wants_it(service, cloud):
     service.hand_in([scan(seq) for seq in range(1, 11)])
-    found = list(service.stored("fest", AT + timedelta(seconds=3), AT + timedelta(seconds=5)))
-    assert [row.barcode for row in found] == ["CODE00005", "CODE00004", "CODE00003"]
+    page = service.page("fest", 0, 10, AT + timedelta(seconds=3), AT + timedelta(seconds=5))
+    assert codes(page) == ["CODE00005", "CODE00004", "CODE00003"]
     sent = json.loads(parse_qs(cloud.requests()[-1]["query"])["time"][0])
     assert sent == {"$gte": "2030-01-23T23:00:03.123Z", "$lte": "2030-01-23T23:00:05.123Z"}
 
 
-def test_without_times_no_window_is_sent(service, cloud):
-    assert list(service.stored("fest")) == []
-    assert "time" not in parse_qs(cloud.requests()[-1]["query"])
+@pytest.mark.parametrize(
+    ("since_s", "until_s", "sent"),
+    [
+        (None, None, None),
+        (9, None, {"$gte": "2030-01-23T23:00:09.123Z"}),
+        (None, 2, {"$lte": "2030-01-23T23:00:02.123Z"}),
+    ],
+)
+def test_a_window_that_is_open_at_an_end_is_sent_without_it(service, cloud, since_s, until_s, sent):
+    service.page("fest", 0, 10, *(None if s is None else AT + timedelta(seconds=s) for s in (since_s, until_s)))
+    query = parse_qs(cloud.requests()[-1]["query"])
+    assert ("time" in query) is (sent is not None)
+    assert sent is None or json.loads(query["time"][0]) == sent
 
 
-def test_rows_that_cannot_be_read_are_passed_over_without_losing_the_place(service, cloud, monkeypatch):
-    monkeypatch.setattr(portier, "PAGE", 4)
-    service.hand_in([scan(seq) for seq in range(1, 11)])
-    cloud.arm("bad_row", None, route="GET /api/scans", index=1)
-    found = [row.barcode for row in service.stored("fest")]
-    assert found == [f"CODE{seq:05}" for seq in (10, 8, 7, 6, 4, 3, 2)]
+def test_a_service_that_ignores_the_window_shows_everything_for_whoever_asks_to_filter_again(service, cloud):
+    service.hand_in([scan(seq) for seq in range(1, 6)])
+    cloud.arm("ignore_time_filter", 1)
+    page = service.page("fest", 0, 10, AT + timedelta(seconds=3), AT + timedelta(seconds=3))
+    assert (page.count, page.total) == (5, 5)
+
+
+def test_rows_that_cannot_be_read_are_passed_over_and_count_as_rows(service, cloud):
+    service.hand_in([scan(seq) for seq in range(1, 5)])
+    cloud.arm("bad_row", 1, route="GET /api/scans", index=1)
+    page = service.page("fest", 0, 10)
+    assert (codes(page), page.count, page.total) == (["CODE00004", "CODE00002", "CODE00001"], 4, 4)
 
 
 @pytest.mark.parametrize("answer", [[], {}, {"docs": []}, {"docs": {}, "total": 0}, {"docs": [], "total": -1}, None])
 def test_what_is_no_page_is_no_answer(service, cloud, answer):
     cloud.arm("answer_other", 1, route="GET /api/scans", answer=answer)
     with pytest.raises(NoAnswer):
-        list(service.stored("fest"))
+        service.page("fest", 0, 10)
 
 
-def test_a_fault_on_a_later_page_is_said_not_taken_for_the_end(service, cloud, monkeypatch):
-    monkeypatch.setattr(portier, "PAGE", 4)
-    service.hand_in([scan(seq) for seq in range(1, 11)])
-    rows = service.stored("fest")
-    for _ in range(4):
-        next(rows)
-    cloud.arm("error_before", 1, route="GET /api/scans")
-    with pytest.raises(CloudError):
-        list(rows)
-
-
-def test_a_page_is_as_long_as_asked_and_says_how_many_rows_there_are(service, cloud):
-    service.hand_in([scan(seq) for seq in range(1, 11)])
-    cloud.arm("bad_row", 1, route="GET /api/scans", index=1)
-    page = service.page("fest", 2, 3)
-    assert ([row.barcode for row in page.rows], page.count, page.total) == (["CODE00008", "CODE00006"], 3, 10)
-    asked = parse_qs(cloud.requests()[-1]["query"])
-    assert (asked["top"], asked["skip"], asked["eventId"], "time" in asked) == (["3"], ["2"], ["fest"], False)
-
-
-@dataclass
-class Endless:
-    """A service that never comes to its end, whatever is asked."""
-
-    asked: list[int] = field(default_factory=list)
-
-    def get(self, path: str, **query: Any) -> Reply:
-        self.asked.append(query["skip"])
-        return Reply({"docs": [{}] * 10, "total": 10**9}, None)
-
-
-class Shrunk(Endless):
-    """A service whose total is higher than what it has."""
-
-    def get(self, path: str, **query: Any) -> Reply:
-        self.asked.append(query["skip"])
-        return Reply({"docs": [{}, {}][query["skip"] :], "total": 5}, None)
-
-
-def test_a_total_that_is_too_high_is_no_reason_to_ask_on_behind_the_last_row():
-    shrunk = Shrunk()
-    assert list(Portier(shrunk).stored("fest")) == []
-    assert shrunk.asked == [0, 2]
-
-
-def test_a_list_without_an_end_is_no_answer(monkeypatch):
-    monkeypatch.setattr(portier, "MAX_PAGES", 5)
-    endless = Endless()
-    with pytest.raises(NoAnswer):
-        list(Portier(endless).stored("fest"))
-    assert endless.asked == [0, 10, 20, 30, 40]
+def test_scans_can_be_looked_up_here():
+    assert Portier.can_look is True

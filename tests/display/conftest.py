@@ -48,6 +48,7 @@ class Door:
         self.turn, self.shown = 0, {"turn": 0, "lane": "", "seq": None, "message": ""}
         self.facts = {"events": [EVENT_ID], "fault": None, "scanners": [scanner("left", "serial")]}
         self.reachable, self.ears_stuck_ns = True, 0
+        self.cloud_error = self.delivery_refused = None
         self._beating, self._over, self._lock = True, threading.Event(), threading.Lock()
         self._thread = threading.Thread(target=self._run)
         self.beat()
@@ -92,7 +93,8 @@ class Door:
             self.facts |= facts
             heard_ns = self.ears_stuck_ns or clock.boottime_ns()
             self._pulses["gate"].beat(version="1", ears_ns=heard_ns, shown=self.shown, **self.facts)
-            cloud = {"reachable": self.reachable, "lastSuccess": None, "lastError": None}
+            cloud = {"reachable": self.reachable, "lastSuccess": None, "lastError": self.cloud_error}
+            cloud["deliveryRefused"] = self.delivery_refused
             self._pulses["sync"].beat(version="1", cloud=cloud)
 
     def list_tickets(self, number=3, *, complete=True):

@@ -11,7 +11,7 @@ from kiosk.display.eye import Eye
 from kiosk.errors import TooNew
 from kiosk.model import Delivery, Direction, Reason
 from kiosk.store.journal import Journal
-from kiosk.store.ledger import Ledger
+from kiosk.store.ledger import Entry, Ledger
 
 
 @pytest.fixture
@@ -175,8 +175,7 @@ def test_deliveries_are_counted_from_journal_and_ledger(door, eye):
     for _ in range(3):
         door.scan()
     ledger = Ledger(door.data_dir)
-    ledger.take_in([door.scan()])
-    ledger.mark([4], Delivery.REFUSED, "no")
+    ledger.take_in([Entry(door.scan(), Delivery.REFUSED)])
     ledger.close()
     assert facts(eye.look(clock.now()))["outbox"]["refused"] == 1
 
@@ -212,6 +211,21 @@ def test_an_unreachable_cloud_and_a_stopped_sync_are_off_line(door, eye):
     door.beat()
     found = facts(eye.look(clock.now()))
     assert (found["online"], found["syncAlive"]) == (False, True)
+
+
+def test_what_is_wrong_with_the_cloud_is_said_in_bounds_as_long_as_sync_lives(door, eye):
+    assert cloud_in(eye.look(clock.now())) == (None, None)
+    door.cloud_error, door.delivery_refused = "\u202e" + "no route " * 1000, "401 " * 1000
+    door.beat()
+    problem, refused = cloud_in(eye.look(later(1.1)))
+    assert (problem[:8], len(problem), refused[:4], len(refused)) == ("no route", 160, "401 ", 160)
+    door.fall_silent()
+    (door.runtime_dir / "sync.json").unlink()
+    assert cloud_in(eye.look(later(2.2))) == (None, None)
+
+
+def cloud_in(snapshot):
+    return snapshot.facts["cloudProblem"], snapshot.facts["deliveryRefused"]
 
 
 def test_without_any_file_there_is_no_gate_and_nothing_is_made(door, tmp_path):

@@ -214,7 +214,7 @@ def test_a_hostile_name_is_text_and_breaks_nothing(door, screen, size):
 @pytest.mark.parametrize("size", SIZES)
 def test_everything_fits_whatever_wants_attention(door, screen, size):
     screen.page.set_viewport_size({"width": size[0], "height": size[1]})
-    door.reachable = False
+    door.reachable, door.cloud_error, door.delivery_refused = False, NO_NAME, REFUSED
     door.list_tickets(3, complete=False)
     missing = [{"name": "left", "kind": "serial", "device": "x", "connected": False, "problem": "gone"}]
     door.beat(scanners=missing, fault="journal.db: disk I/O error")
@@ -223,8 +223,69 @@ def test_everything_fits_whatever_wants_attention(door, screen, size):
     screen.wait_for_text("banners", "incomplete")
     screen.wait_for_text("banners", "Off-line")
     assert screen.text("word") == "See staff"
+    call, hint = (screen.page.locator(place).bounding_box() for place in (".call", "#hint"))
+    assert hint["y"] + hint["height"] <= call["y"] + call["height"] + 1, "cut off"
     assert outside(screen, "device", "clock", "word", "hint", "banners", "tiles") == []
     assert screen.page.evaluate("document.documentElement.scrollHeight <= innerHeight")
+
+
+NO_NAME = (
+    "cannot reach portier.vivenu.com (port 443): its name is not known here: check the address in the configuration, "
+    "and this network's name server"
+)
+REFUSED = "the cloud answers 401: Invalid credentials (portier.vivenu.com refuses the credential)"
+
+
+def banners(screen):
+    """Each banner's words, and how it looks."""
+    return [
+        (item.text_content(), item.get_attribute("class") or "") for item in screen.page.locator("#banners li").all()
+    ]
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_the_reason_for_being_off_line_stands_small_and_whole_beside_what_it_means(door, screen, size):
+    screen.page.set_viewport_size({"width": size[0], "height": size[1]})
+    door.list_tickets(3)
+    door.reachable, door.cloud_error = False, NO_NAME
+    screen.wait_for_text("banners", "portier.vivenu.com")
+    assert banners(screen) == [("Off-line: scans are kept here and delivered later", ""), (NO_NAME, "reason")]
+    sizes = [f"getComputedStyle(document.querySelectorAll('#banners li')[{n}]).fontSize" for n in (0, 1)]
+    large, small = (float(screen.page.evaluate(size).removesuffix("px")) for size in sizes)
+    assert small < large
+    reason = "document.querySelector('#banners .reason')"
+    assert screen.page.evaluate(f"{reason}.scrollHeight <= {reason}.clientHeight"), "cut off"
+    assert outside(screen, "device", "clock", "word", "hint", "banners", "tiles") == []
+    assert screen.page.evaluate(CONTRASTS) == []
+    door.reachable, door.cloud_error = True, None
+    screen.page.wait_for_function("() => document.querySelectorAll('#banners li').length === 0", timeout=15_000)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_a_refused_credential_is_red_and_says_that_deliveries_have_stopped(door, screen, size):
+    screen.page.set_viewport_size({"width": size[0], "height": size[1]})
+    door.list_tickets(3)
+    door.cloud_error = door.delivery_refused = REFUSED
+    screen.wait_for_text("banners", "Deliveries have stopped")
+    assert banners(screen) == [(f"Deliveries have stopped: {REFUSED}", "bad reason")]
+    reason = "document.querySelector('#banners .reason')"
+    assert screen.page.evaluate(f"{reason}.scrollHeight <= {reason}.clientHeight"), "cut off"
+    assert screen.page.evaluate(CONTRASTS) == []
+
+
+def test_another_credential_that_is_refused_stops_no_deliveries(door, screen):
+    door.list_tickets(3)
+    door.cloud_error = REFUSED
+    screen.wait_for_text("banners", "refuses the credential")
+    assert banners(screen) == [(REFUSED, "reason")]
+
+
+def test_what_the_cloud_says_is_text_and_breaks_nothing(door, screen):
+    door.cloud_error = door.delivery_refused = HOSTILE
+    screen.wait_for_text("banners", "<img src=x")
+    assert screen.page.locator("#banners img, #banners script, [data-hacked]").count() == 0
+    assert outside(screen, "device", "clock", "word", "hint", "banners", "tiles") == []
+    assert screen.errors == []
 
 
 def outside(screen, *places):

@@ -8,7 +8,7 @@ import sys
 import threading
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from pathlib import Path, PosixPath
 
 import pytest
 from hypothesis import given
@@ -262,6 +262,24 @@ def test_a_lock_that_was_given_back_can_be_taken_again(tmp_path):
     with own(tmp_path / "gate.lock", "gate"), pytest.raises(Refused):
         own(tmp_path / "gate.lock", "gate")
     own(tmp_path / "gate.lock", "gate").close()
+
+
+class Removed(PosixPath):
+    """A lock that `kiosk reset` removes when it has been opened, and is not taken yet."""
+
+    times = 0
+
+    def open(self, *arguments, **options):
+        opened = super().open(*arguments, **options)
+        Removed.times += 1
+        if Removed.times == 1:
+            self.unlink()
+        return opened
+
+
+def test_a_lock_that_was_removed_just_now_does_not_let_two_programs_in(tmp_path):
+    with own(Removed(tmp_path / "gate.lock"), "gate"), pytest.raises(Refused):
+        own(tmp_path / "gate.lock", "gate")
 
 
 # --- times -----------------------------------------------------------------------------------------------------------

@@ -437,11 +437,11 @@ def test_a_pause_folds_the_log_in_once_it_is_long_and_a_reader_does_not_keep_it_
     with closing(Journal(tmp_path, "gate-1")) as journal, closing(journals.reader(tmp_path)) as seen:
         for _ in range(long - 1):
             journal.append(reading(), DECLINED)
-        journal.rest()
+        journal.rest(moment())
         assert in_the_main_file(tmp_path) == 0  # not worth it yet
         journal.append(reading(), DECLINED)
         assert journals.last_seq(seen) == long
-        journal.rest()
+        journal.rest(moment())
         assert in_the_main_file(tmp_path) == long
 
 
@@ -450,7 +450,7 @@ def test_a_pause_while_somebody_reads_does_not_fail(journal, tmp_path, seen):
         journal.append(reading(), DECLINED)
     seen.execute("BEGIN")
     journals.last_seq(seen)
-    journal.rest()
+    journal.rest(moment())
     seen.execute("COMMIT")
     assert len(everything(tmp_path)) == journals.PAGES_BEFORE_CHECKPOINT // 2
 

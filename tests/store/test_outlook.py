@@ -14,7 +14,7 @@ from kiosk.store import journal as journals
 from kiosk.store import tickets as lists
 from kiosk.store.cache import Cache
 from kiosk.store.journal import Journal
-from kiosk.store.ledger import Ledger
+from kiosk.store.ledger import Entry, Ledger
 from kiosk.store.outlook import Outlook
 from kiosk.store.tickets import ListState
 
@@ -85,8 +85,7 @@ def test_files_that_come_later_are_looked_into(outlook, tmp_path):
         assert outlook.counts()["checkin"] == 1
         assert outlook.outbox(moment(5)) == {**EMPTY, "pending": 1, "oldestSeconds": 5}
         with closing(Ledger(tmp_path)) as ledger:
-            ledger.take_in([outlook.scan(1)])
-            ledger.mark([1], Delivery.ACKED)
+            ledger.take_in([Entry(outlook.scan(1), Delivery.ACKED)])
             assert outlook.outbox(moment(5)) == EMPTY
         assert outlook.tickets(["e-1"], moment(9)) == NO_LIST | {"total": 1, "complete": True, "ageSeconds": 9}
         assert outlook.event_names() == {"e-1": "Summer"}
@@ -134,19 +133,21 @@ STATES = {Delivery.PENDING, Delivery.INFLIGHT, Delivery.UNKNOWN}
 @given(
     verdicts=st.lists(st.sampled_from(VERDICTS), max_size=12),
     entered=st.none() | st.integers(0, 12),
-    marks=st.lists(st.tuples(st.integers(1, 12), st.sampled_from(Delivery)), max_size=8),
+    states=st.lists(st.tuples(st.sampled_from(Delivery), st.booleans()), min_size=12, max_size=12),
 )
-def test_the_outbox_is_the_journal_less_what_the_ledger_knows_better(tmp_path_factory, verdicts, entered, marks):
+def test_the_outbox_is_the_journal_less_what_the_ledger_knows_better(tmp_path_factory, verdicts, entered, states):
     directory = tmp_path_factory.mktemp("outlook")
     with closing(Journal(directory, "gate-1")) as journal, closing(Outlook(directory)) as outlook:
         scans = [append(journal, verdict, at=moment(number))[0] for number, verdict in enumerate(verdicts)]
         expected = {scan.seq: scan.begins_as for scan in scans}
         if entered is not None:
             with closing(Ledger(directory)) as ledger:
-                ledger.take_in(scans[:entered])
-                for seq, state in marks:
-                    ledger.mark([seq], state)
-                    expected |= {seq: state} if seq <= min(entered, len(scans)) else {}
+                known = [
+                    Entry(scan, state, report=report)
+                    for scan, (state, report) in zip(scans[:entered], states, strict=False)
+                ]
+                ledger.take_in(known)
+                expected |= {entry.scan.seq: entry.state for entry in known}
         waiting = [seq for seq, state in expected.items() if state in STATES]
         by_state = Counter(state.value for state in expected.values() if state is not Delivery.ACKED)
         oldest_s = 100 - (min(waiting) - 1) if waiting else None

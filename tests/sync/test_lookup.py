@@ -341,6 +341,9 @@ class Eyes:
     def look(self) -> None:
         self.seen.append("others")
 
+    def interval_s(self) -> float:
+        return self.sync.tickets_interval_s
+
 
 def fetched(eyes: Eyes, wakings: int) -> list[str]:
     """What is looked at after the first round, when somebody wakes the fetching hand so often."""

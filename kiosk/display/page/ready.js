@@ -5,7 +5,7 @@ import { doors, element, sign, write } from "./snapshot.js";
 
 /** @typedef {import("./snapshot.js").Snapshot} Snapshot */
 /** @typedef {{word: string, hint: string, shape: string, bad?: boolean}} Prompt */
-/** @typedef {{text: string, bad: boolean}} Banner */
+/** @typedef {{text: string, bad: boolean, reason?: boolean}} Banner */
 /** @typedef {{label: string, value: string, more?: string, bad?: boolean}} Tile */
 
 /** @param {Snapshot} snapshot */
@@ -43,9 +43,10 @@ function made(tag, text) {
 }
 
 /** @param {Banner} banner */
-function banner({ text, bad }) {
+function banner({ text, bad, reason }) {
   const item = made("li", text);
   item.classList.toggle("bad", bad);
+  item.classList.toggle("reason", reason ?? false);
   return item;
 }
 
@@ -70,7 +71,7 @@ function prompt({ gate }) {
 }
 
 /** @param {Snapshot} snapshot @returns {Banner[]} */
-function banners({ gate, tickets, outbox, syncAlive, online }) {
+function banners({ gate, tickets, outbox, syncAlive, online, cloudProblem, deliveryRefused }) {
   const missing = gate.scanners.filter((scanner) => !scanner.connected && scanner.kind !== "replay");
   const open = gate.events.length > 0;
   const bad = [
@@ -86,7 +87,14 @@ function banners({ gate, tickets, outbox, syncAlive, online }) {
     !syncAlive && "Deliveries have stopped: scans are kept here",
     syncAlive && !online && "Off-line: scans are kept here and delivered later",
   ];
-  return [...said(bad, true), ...said(worth, false)];
+  const refused = said([deliveryRefused && `Deliveries have stopped: ${deliveryRefused}`], true);
+  const reason = said([cloudProblem !== deliveryRefused && cloudProblem], false);
+  return [...said(bad, true), ...reasons(refused), ...said(worth, false), ...reasons(reason)];
+}
+
+/** What a technician can act on: long, and for reading close by. @param {Banner[]} found @returns {Banner[]} */
+function reasons(found) {
+  return found.map((banner) => ({ ...banner, reason: true }));
 }
 
 /** @param {unknown[]} texts @param {boolean} bad @returns {Banner[]} */

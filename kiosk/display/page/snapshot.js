@@ -13,7 +13,8 @@
  * @typedef {{success: string, declined: string, repeated: string, highlighted: string,
  *   actionRequired: string}} Colours
  * @typedef {{version: string, deviceId: string, time: string, revealSeconds: number, sound: boolean, colours: Colours,
- *   gate: Gate, shown: Shown | null, online: boolean, syncAlive: boolean, outbox: Outbox | null, tickets: Tickets | null, counts: Counts,
+ *   gate: Gate, shown: Shown | null, online: boolean, syncAlive: boolean, cloudProblem: string | null,
+ *   deliveryRefused: string | null, outbox: Outbox | null, tickets: Tickets | null, counts: Counts,
  *   eventNames: string[]}} Snapshot
  */
 

@@ -1,0 +1,121 @@
+"""The way to one host: a kept-alive connection of httpx, and one request at a time on it, never longer than its time.
+
+Redirects are never followed, certificates always verified: a captive portal must not pass for the cloud.
+"""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import threading
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+from contextlib import suppress
+from functools import cache, partial
+from typing import Any
+
+import certifi
+import httpx
+
+from kiosk.errors import ConfigError
+
+HEADERS = {"Accept": "application/json", "User-Agent": "kiosk"}
+
+
+@cache
+def trust() -> ssl.SSLContext:
+    """Return what all wires trust: this machine's authorities, or those of SSL_CERT_FILE, and certifi's.
+
+    A bare Debian has none of its own, and an organiser's own is not among certifi's. It takes some 30 ms.
+    """
+    context = ssl.create_default_context()
+    context.load_verify_locations(certifi.where())
+    return context
+
+
+class Wire:
+    """Carries requests, each on a thread that may be left behind but never sends anything once it has been given up.
+
+    A name that resolves after we stopped waiting would otherwise send a batch behind the back of the read-back. A wire
+    that has given up a request is of no more use.
+    """
+
+    def __init__(self, url: httpx.URL, timeout: httpx.Timeout, *, proxies: bool) -> None:
+        self.peer = url.host
+        self.unsent = False
+        self._place = (url.host, url.port or (443 if url.scheme == "https" else 80))
+        self._client = _client(url, timeout, proxies=proxies)
+        self._socket: socket.socket | None = None
+        self._given_up = False
+        self._lock = threading.Lock()
+
+    def ask(self, method: str, path: str, seconds: float, **content: Any) -> httpx.Response:
+        """Return the answer. Raises httpx.HTTPError; TimeoutError when there is no whole answer in time.
+
+        Afterwards `peer` says who was spoken to, and `unsent` whether it is certain that the request never left.
+        """
+        self.unsent = False
+        found: Future[httpx.Response] = Future()
+        ask = partial(self._client.request, method, path, extensions={"trace": self._notice}, **content)
+        threading.Thread(target=self._wait, args=(ask, found), name="line", daemon=True).start()
+        try:
+            return found.result(seconds)
+        except TimeoutError:
+            self._give_up()
+            raise
+
+    def close(self) -> None:
+        self._client.close()
+
+    @staticmethod
+    def _wait(ask: Callable[[], httpx.Response], found: Future[httpx.Response]) -> None:
+        try:
+            found.set_result(ask())
+        except Exception as error:  # noqa: BLE001  # it is raised again where the answer is waited for
+            found.set_exception(error)
+
+    def _give_up(self) -> None:
+        """End the request, and with it the waiting of the thread that made it.
+
+        The thread itself then closes the connection. Closed from here, the thread would wait on, and the connection's
+        number would be the next one's: it would read, or even write, what belongs there.
+        """
+        with self._lock:
+            self._given_up = True
+        if self._socket is not None:
+            with suppress(OSError):  # already closed
+                socket.socket.shutdown(self._socket, socket.SHUT_RDWR)  # TLS's own would first turn to plain text
+
+    def _notice(self, event: str, details: Mapping[str, Any]) -> None:
+        """Hear from httpcore what it is about to do (its trace extension); an error raised here stops it."""
+        if event.endswith(".connect_tcp.started"):
+            self.unsent, self.peer = True, self._named(details["host"], details["port"])
+        elif event.endswith((".connect_tcp.complete", ".start_tls.complete")):
+            self._socket = details["return_value"].get_extra_info("socket")
+        elif event.endswith(".send_request_headers.started"):
+            self._let_out(tunnel=details["request"].method == b"CONNECT")
+
+    def _let_out(self, *, tunnel: bool) -> None:
+        with self._lock:
+            if self._given_up:
+                raise ConnectionAbortedError("given up before anything was sent")
+            self.unsent = tunnel
+
+    def _named(self, host: str, port: int) -> str:
+        by_proxy = "" if (host, port) == self._place else f"{self._place[0]} by the proxy "
+        return f"{by_proxy}{host} (port {port})"
+
+
+def _client(url: httpx.URL, timeout: httpx.Timeout, *, proxies: bool) -> httpx.Client:
+    """Make a client that takes nothing but proxies from the environment, and those only where told to.
+
+    Raises ConfigError. What a plain http:// needs to trust is nobody.
+    """
+    verify = trust() if url.scheme == "https" else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    try:
+        return httpx.Client(
+            base_url=url, timeout=timeout, follow_redirects=False, trust_env=proxies, verify=verify, headers=HEADERS,
+        )  # fmt: skip
+    except (ImportError, ValueError, httpx.InvalidURL) as error:  # SOCKS, or junk; their texts may hold a password
+        text = "a proxy named by the environment cannot be used: it needs an address such as http://proxy.example:3128"
+        raise ConfigError(f"cloud.proxy_from_environment: {text}") from error

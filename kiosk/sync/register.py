@@ -1,0 +1,123 @@
+"""From the journal into the ledger: what the gate has recorded since, and whether the two belong together.
+
+A ledger that was lost, or that is about another journal, begins anew; then nobody knows what the cloud has, and every
+scan is `unknown` until that was looked up.
+"""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from kiosk.errors import NoListYet
+from kiosk.model import Delivery, Reason, Scan, is_barcode
+from kiosk.store import journal
+from kiosk.store.ledger import Entry, Ledger
+
+log = logging.getLogger(__name__)
+
+REPORTED = frozenset({Reason.UNKNOWN, Reason.UNKNOWN_STALE})
+
+
+class Register:
+    """Reads the journal for one ledger. `ran_before`: sync has run here, so that a new ledger is one that was lost.
+
+    `report` says whether codes that no ticket has are to be reported.
+    """
+
+    def __init__(self, directory: Path, ledger: Ledger, *, ran_before: bool, report: bool = False) -> None:
+        self._directory, self._ledger = directory, ledger
+        self._ran_before, self._report = ran_before, report
+        self._in_doubt = False
+        self._journal: sqlite3.Connection | None = None
+        self._inode = 0
+
+    def take_in(self) -> bool:
+        """Enter what the gate has recorded since; return whether everything has fallen into doubt."""
+        database = self._open()
+        if database is not None:
+            self._enter(database, Delivery.PENDING)
+        elif not self._ran_before and self._ledger.journal_mark() is None:
+            self._ledger.take_in([])  # the first of all begins before there is anything to deliver
+        in_doubt, self._in_doubt = self._in_doubt, False
+        return in_doubt
+
+    def scans(self, numbers: Sequence[int]) -> list[Scan]:
+        """Return these scans, oldest first, those of them that the journal has."""
+        database = self._open()
+        return journal.scans(database, numbers) if database is not None else []
+
+    def scan_at(self, time_ms: int) -> Scan | None:
+        """Return the scan that carries this time."""
+        database = self._open()
+        return journal.scan_at(database, time_ms) if database is not None else None
+
+    def _open(self) -> sqlite3.Connection | None:
+        """Return the journal, None while there is none; one that was put in the other's place is looked at anew."""
+        inode = _inode(self._directory / journal.FILE)
+        if self._journal is not None and inode == self._inode:
+            return self._journal
+        self.close()
+        try:
+            self._journal, self._inode = journal.reader(self._directory), inode
+        except NoListYet:
+            return None
+        self._compare(self._journal)
+        return self._journal
+
+    def _compare(self, database: sqlite3.Connection) -> None:
+        """See whether the ledger is about this journal, and put everything in doubt where it is not."""
+        mark = self._ledger.journal_mark()
+        if mark is None:
+            self._adopt(database)
+        elif not self._knows(database, *mark):
+            log.warning("the ledger is about another journal: everything is looked up in the cloud")
+            self._ledger.begin_anew()
+            self._doubt_everything(database)
+        if unplaced := self._ledger.unplaced():
+            self._ledger.place(journal.scans(database, unplaced))
+
+    def _adopt(self, database: sqlite3.Connection) -> None:
+        """A ledger that never took anything in: the first one of all, or one in the place of one that was lost."""
+        if self._ran_before and not self._ledger.upto and journal.last_seq(database):
+            log.warning("the ledger was lost: everything is looked up in the cloud")
+            self._doubt_everything(database)
+
+    @staticmethod
+    def _knows(database: sqlite3.Connection, seq: int, scan_id: str) -> bool:
+        found = journal.scans(database, [seq])
+        return seq == 0 or bool(found and found[0].id == scan_id)
+
+    def _doubt_everything(self, database: sqlite3.Connection) -> None:
+        self._enter(database, Delivery.UNKNOWN)
+        self._in_doubt = True
+
+    def _enter(self, database: sqlite3.Connection, state: Delivery) -> None:
+        if self._ledger.journal_mark() is None or journal.last_seq(database) > self._ledger.upto:
+            self._ledger.take_in(self._entries(database, state))
+
+    def _entries(self, database: sqlite3.Connection, state: Delivery) -> Iterator[Entry]:
+        for scan in journal.scans_after(database, self._ledger.upto):
+            yield self._entry(scan, state)
+
+    def _entry(self, scan: Scan, state: Delivery) -> Entry:
+        ticket = scan.verdict.ticket
+        if ticket is not None:
+            return Entry(scan, state, ticket.event_id)
+        wanted = self._report and scan.verdict.reason in REPORTED and is_barcode(scan.barcode)
+        # A report that may have been made already is not made again: nobody could look it up.
+        return Entry(scan, Delivery.PENDING if wanted and state is Delivery.PENDING else Delivery.LOCAL, report=wanted)
+
+    def close(self) -> None:
+        if self._journal is not None:
+            self._journal.close()
+            self._journal = None
+
+
+def _inode(path: Path) -> int:
+    try:
+        return path.stat().st_ino
+    except OSError:
+        return 0
