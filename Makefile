@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet install --constraint requirements.lock
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test bench lint mutants lock clean
+.PHONY: demo test bench soak lint mutants lock clean
 
 demo: $(STAMP)-demo
 	$(BIN)/kiosk demo $(ARGS)
@@ -16,7 +16,12 @@ test: $(STAMP)-test
 	$(BIN)/python -m pytest --numprocesses auto $(ARGS)
 
 bench: $(STAMP)-test
-	set -e; for part in $(or $(PARTS),door list); do $(BIN)/python tests/bench/$$part.py $(ARGS); done
+	set -e; for part in $(or $(PARTS),door list delivery); do $(BIN)/python tests/bench/$$part.py $(ARGS); done
+
+# The long forms of tests that make test plays shortly; a quarter of an hour.
+soak: $(STAMP)-test
+	KIOSK_EXAMPLES=4000 $(BIN)/python -m pytest --timeout 3600 tests/sync/test_exactly_once.py
+	KIOSK_SOAK=2000 $(BIN)/python -m pytest --timeout 3600 -s tests/test_delivery.py -k any_faults_and_kills
 
 lint: $(STAMP)-test
 	$(BIN)/ruff format --check .

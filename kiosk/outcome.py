@@ -43,7 +43,8 @@ TRANSITIONS: Mapping[Outcome, Mapping[Delivery, Delivery]] = {
     Outcome.SENT_BLINDLY: {Delivery.UNKNOWN: Delivery.PENDING},
     Outcome.VANISHED: {Delivery.PENDING: Delivery.REFUSED, Delivery.UNKNOWN: Delivery.REFUSED},
     Outcome.WITHDRAWN: {
-        Delivery.PENDING: Delivery.LOCAL, Delivery.UNKNOWN: Delivery.LOCAL, Delivery.REFUSED: Delivery.LOCAL,
+        Delivery.PENDING: Delivery.LOCAL, Delivery.INFLIGHT: Delivery.LOCAL, Delivery.UNKNOWN: Delivery.LOCAL,
+        Delivery.REFUSED: Delivery.LOCAL,
     },
 }  # fmt: skip
 

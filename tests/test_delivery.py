@@ -131,6 +131,7 @@ def test_unknown_codes_are_reported_where_that_is_wanted_and_only_there(kiosk, c
     kiosk.call("retry", "--unknown")
     assert kiosk.call("sync", "--once").returncode == 0
     (report,) = cloud.reports()
+    assert deliveries(kiosk) == {"acked": 2, "local": 1}
     assert (report["barcode"], report["type"], report["direction"]) == ("NOBODYKNOWS1", "FAIL", "IN")
     assert report["scanned_at"] == next(s["time"] for s in kiosk.scans() if s["barcode"] == "NOBODYKNOWS1")
     assert [scan["barcode"] for scan in cloud.scans()] == [valid[0]["barcode"]]

@@ -212,7 +212,7 @@ def test_a_look_that_was_not_final_is_followed_by_one_that_is():
 
 
 def test_a_look_that_was_allowed_after_all_ends_the_holding():
-    assert not FORBIDDEN.looked().forbidden
+    assert FORBIDDEN.looked() == replace(FORBIDDEN, forbidden=False)
 
 
 def test_after_a_look_that_was_not_allowed_it_is_a_minute_to_the_next_try():

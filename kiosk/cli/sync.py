@@ -28,7 +28,7 @@ from kiosk.pulse import BEAT_S, Pulse
 from kiosk.store import tickets
 from kiosk.store.cache import Cache
 from kiosk.store.database import own
-from kiosk.store.ledger import Ledger
+from kiosk.store.ledger import Ledger, withdraw_reports
 from kiosk.sync.download import Download, selected
 from kiosk.sync.elsewhere import Elsewhere
 from kiosk.sync.lookup import LookUps
@@ -66,6 +66,8 @@ def command(setup: Setup, once: bool) -> None:
     ran_before = (data_dir / LOCK).exists() or bool(pulse.last())
     with own(data_dir / LOCK, "sync"):
         hands = _Hands(setup.config, data_dir, pulse, ran_before=ran_before)
+        if not setup.config.sync.report_unknown:
+            withdraw_reports(data_dir)
         with on_signal(hands.stop.set):
             if once:
                 sys.exit(0 if _pass(hands) else 1)

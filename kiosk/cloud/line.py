@@ -5,6 +5,7 @@ What an answer means is read here; `wire.py` carries it, `trouble.py` says what 
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -21,12 +22,13 @@ from kiosk.cloud import trouble
 from kiosk.cloud.budget import UNLIMITED, Budget, Share, Use
 from kiosk.cloud.wire import Wire
 from kiosk.errors import CloudError, Misaddressed, NoAnswer, Rejected, TooLarge, TooMany, Unauthorized
+from kiosk.plan import GIVE_UP_S
 from kiosk.words import plain
 
 TIMEOUT = httpx.Timeout(10.0, connect=3.0)
 """A half-open connection must be noticed before the next guest, not before the next morning."""
 
-PATIENCE_S = 20.0
+PATIENCE_S = GIVE_UP_S
 """How long a request may take in all: an answer that dribbles, or a name that does not resolve, knows no time-out."""
 
 REFUSALS: Mapping[int, type[CloudError]] = {
@@ -84,15 +86,17 @@ class Line:
     def get(self, path: str, **query: str | int) -> Reply:
         return self._ask("GET", path, params=query)
 
-    def post(self, path: str, body: object) -> Reply:
-        return self._ask("POST", path, json=body)
+    def post(self, path: str, body: object, meanwhile: Callable[[], object] | None = None) -> Reply:
+        """Hand in what is to become JSON, or is in bytes; `meanwhile` is done while the answer is on its way."""
+        content = body if isinstance(body, bytes) else packed(body)
+        return self._ask("POST", path, meanwhile=meanwhile, content=content)
 
     def wait_s(self) -> float:
         """Return how long the next request must wait."""
         return self._allowance.wait_s()
 
     def _ask(self, method: str, path: str, **content: Any) -> Reply:
-        headers = self._credential()
+        headers = {**self._credential(), **({"Content-Type": "application/json"} if "content" in content else {})}
         self._allowance.claim()
         response = self._answer(method, path, headers=headers, **content)
         try:
@@ -113,6 +117,11 @@ class Line:
 
     def close(self) -> None:
         self._wire.close()
+
+
+def packed(body: object) -> bytes:
+    """Return JSON as it goes over the wire: in ASCII, which every text can be."""
+    return json.dumps(body, separators=(",", ":"), allow_nan=False).encode("ascii")
 
 
 def _read(response: httpx.Response, url: httpx.URL) -> Reply:

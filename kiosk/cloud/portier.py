@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from pydantic import ValidationError
 
 from kiosk.cloud.answers import Page, ScanRow, confirms, scan_rows
-from kiosk.cloud.line import Line
+from kiosk.cloud.line import Line, packed
 from kiosk.errors import NoAnswer
 from kiosk.model import Scan
 from kiosk.words import stamp
@@ -29,6 +29,15 @@ class ScanPage:
     date: datetime | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class _Pack:
+    """Scans as they go over the wire."""
+
+    scans: Sequence[Scan]
+    rows: list[dict[str, object]]
+    body: bytes
+
+
 class Portier:
     """Raises CloudError, whose kind says whether anything can have arrived."""
 
@@ -36,16 +45,28 @@ class Portier:
 
     def __init__(self, line: Line) -> None:
         self._line = line
+        self._pack: _Pack | None = None
 
     def wait_s(self) -> float:
         """Return how long the next request must wait."""
         return self._line.wait_s()
 
-    def hand_in(self, scans: Sequence[Scan]) -> None:
-        """Upload these scans; returns only when the service has confirmed all of them."""
-        sent = [wire(scan) for scan in scans]
-        answer = self._line.post("/scans", sent)
-        if not confirms(answer.body, sent):
+    def prepare(self, scans: Sequence[Scan]) -> None:
+        """Pack these scans for the next `hand_in`, which then need not."""
+        rows = [wire(scan) for scan in scans]
+        self._pack = _Pack(scans, rows, packed(rows))
+
+    def hand_in(self, scans: Sequence[Scan], meanwhile: Callable[[], object] | None = None) -> None:
+        """Upload these scans; returns only when the service has confirmed all of them.
+
+        `meanwhile` is done while the answer is on its way.
+        """
+        if self._pack is None or self._pack.scans is not scans:
+            self.prepare(scans)
+        pack, self._pack = self._pack, None
+        assert pack is not None
+        answer = self._line.post("/scans", pack.body, meanwhile)
+        if not confirms(answer.body, pack.rows):
             raise NoAnswer("the answer to an upload does not name our scans", running=False)
 
     def page(

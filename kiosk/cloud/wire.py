@@ -8,6 +8,7 @@ from __future__ import annotations
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from contextlib import suppress
@@ -49,17 +50,23 @@ class Wire:
         self._given_up = False
         self._lock = threading.Lock()
 
-    def ask(self, method: str, path: str, seconds: float, **content: Any) -> httpx.Response:
-        """Return the answer. Raises httpx.HTTPError; TimeoutError when there is no whole answer in time.
+    def ask(
+        self, method: str, path: str, seconds: float, meanwhile: Callable[[], object] | None = None, **content: Any
+    ) -> httpx.Response:
+        """Return the answer; `meanwhile` is done while it is on its way.
 
-        Afterwards `peer` says who was spoken to, and `unsent` whether it is certain that the request never left.
+        Raises httpx.HTTPError; TimeoutError when there is no whole answer in time. Afterwards `peer` says who was
+        spoken to, and `unsent` whether it is certain that the request never left.
         """
         self.unsent = False
         found: Future[httpx.Response] = Future()
         ask = partial(self._client.request, method, path, extensions={"trace": self._notice}, **content)
         threading.Thread(target=self._wait, args=(ask, found), name="line", daemon=True).start()
+        until_s = time.monotonic() + seconds
+        if meanwhile is not None:
+            meanwhile()
         try:
-            return found.result(seconds)
+            return found.result(max(0.0, until_s - time.monotonic()))
         except TimeoutError:
             self._give_up()
             raise

@@ -7,6 +7,7 @@ portion, in the gate's pauses; numbers are never used again, and may be missing.
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import sqlite3
@@ -171,6 +172,25 @@ def scans_after(database: sqlite3.Connection, seq: int) -> Iterator[Scan]:
     query = f"SELECT {COLUMNS} FROM scan WHERE seq > ? ORDER BY seq LIMIT 500"  # noqa: S608
     while rows := database.execute(query, (seq,)).fetchall():
         yield from map(as_scan, rows)
+        seq = rows[-1][0]
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """As much of a scan as it takes to know whether, and where, it is to be delivered."""
+
+    seq: int
+    id: str
+    event_id: str | None
+    reason: str
+    barcode: str
+
+
+def recorded_after(database: sqlite3.Connection, seq: int) -> Iterator[Recorded]:
+    """Return the scans after this one, oldest first."""
+    query = "SELECT seq, id, event_id, reason, barcode FROM scan WHERE seq > ? ORDER BY seq LIMIT 1000"
+    while rows := database.execute(query, (seq,)).fetchall():
+        yield from itertools.starmap(Recorded, rows)
         seq = rows[-1][0]
 
 

@@ -7,10 +7,12 @@ the cloud cannot take it. A `report` goes to the access-control API instead: a c
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from kiosk.model import Delivery, Moment, Scan
 from kiosk.outcome import TRANSITIONS, Outcome
@@ -46,11 +48,20 @@ FILE = "ledger.db"
 _OPEN = "state IN ('pending', 'inflight', 'unknown')"
 
 
+class Numbered(Protocol):
+    """A scan, or as much of it as the ledger keeps."""
+
+    @property
+    def seq(self) -> int: ...
+    @property
+    def id(self) -> str: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Entry:
     """A scan as it enters the ledger."""
 
-    scan: Scan
+    scan: Numbered
     state: Delivery
     event_id: str | None = None
     report: bool = False
@@ -94,7 +105,7 @@ class Ledger:
     def take_in(self, entries: Iterable[Entry]) -> None:
         """Enter new scans, oldest first, all or none; from the first time on the ledger knows its journal."""
         insert = "INSERT OR IGNORE INTO delivery (seq, state, event_id, report) VALUES (?, ?, ?, ?)"
-        last: Scan | None = None
+        last: Numbered | None = None
         with transaction(self._database):
             for entry in entries:
                 last = entry.scan
@@ -121,11 +132,12 @@ class Ledger:
             return self._move(outcome, numbers, error)
 
     def _move(self, outcome: Outcome, numbers: Iterable[int], error: str | None) -> int:
-        moves = TRANSITIONS[outcome]
-        rows = [(after, error, seq, before) for seq in numbers for before, after in moves.items()]
-        changes = self._database.total_changes
-        self._database.executemany("UPDATE delivery SET state = ?, error = ? WHERE seq = ? AND state = ?", rows)
-        return self._database.total_changes - changes
+        listed = json.dumps(list(numbers))
+        update = (
+            "UPDATE delivery SET state = ?, error = ? WHERE seq IN (SELECT value FROM json_each(?)) AND state = ?"
+        )  # fmt: skip
+        moves = TRANSITIONS[outcome].items()
+        return sum(self._database.execute(update, (after, error, listed, before)).rowcount for before, after in moves)
 
     def post(self, numbers: Sequence[int], now: Moment) -> int:
         """Mark a batch as under way, with when that was; return how many of it are."""
@@ -194,6 +206,14 @@ def hand_out_again(directory: Path, numbers: Sequence[int], *, unknown: bool = F
             again += found
         ledger.close()
     return sorted(again)
+
+
+def withdraw_reports(directory: Path) -> None:
+    """Keep here what was to be reported: nobody wants it any more."""
+    ledger = Ledger(directory, report=True)
+    for state in TRANSITIONS[Outcome.WITHDRAWN]:
+        ledger.move(Outcome.WITHDRAWN, ledger.numbers(state))
+    ledger.close()
 
 
 def reader(directory: Path) -> sqlite3.Connection:

@@ -89,8 +89,7 @@ class Elsewhere:
             self._journal = self._journal or journal.reader(self.directory)
         except NoListYet:
             return False
-        scan = journal.scan_at(self._journal, to_ms(row.time))
-        return scan is not None and scan.verdict.ticket is not None and scan.verdict.ticket.id == row.ticket_id
+        return journal.was_here(self._journal, row.ticket_id, to_ms(row.time))
 
     def close(self) -> None:
         if self._journal is not None:

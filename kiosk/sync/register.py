@@ -14,9 +14,13 @@ from pathlib import Path
 from kiosk.errors import NoListYet
 from kiosk.model import Delivery, Reason, Scan, is_barcode
 from kiosk.store import journal
+from kiosk.store.journal import Recorded
 from kiosk.store.ledger import Entry, Ledger
 
 log = logging.getLogger(__name__)
+
+PRUNE_EVERY = 100
+"""How many scans the journal may have forgotten before the ledger does."""
 
 REPORTED = frozenset({Reason.UNKNOWN, Reason.UNKNOWN_STALE})
 
@@ -31,6 +35,7 @@ class Register:
         self._directory, self._ledger = directory, ledger
         self._ran_before, self._report = ran_before, report
         self._in_doubt = False
+        self._pruned_to = 0
         self._journal: sqlite3.Connection | None = None
         self._inode = 0
 
@@ -39,10 +44,18 @@ class Register:
         database = self._open()
         if database is not None:
             self._enter(database, Delivery.PENDING)
+            self._prune(database)
         elif not self._ran_before and self._ledger.journal_mark() is None:
             self._ledger.take_in([])  # the first of all begins before there is anything to deliver
         in_doubt, self._in_doubt = self._in_doubt, False
         return in_doubt
+
+    def _prune(self, database: sqlite3.Connection) -> None:
+        """Follow the journal, now and then, in what it has forgotten."""
+        first = journal.first_seq(database)
+        if first >= self._pruned_to + PRUNE_EVERY:
+            self._ledger.prune(first)
+            self._pruned_to = first
 
     def scans(self, numbers: Sequence[int]) -> list[Scan]:
         """Return these scans, oldest first, those of them that the journal has."""
@@ -76,6 +89,7 @@ class Register:
             log.warning("the ledger is about another journal: everything is looked up in the cloud")
             self._ledger.begin_anew()
             self._doubt_everything(database)
+        self._pruned_to = 0
         if unplaced := self._ledger.unplaced():
             self._ledger.place(journal.scans(database, unplaced))
 
@@ -99,14 +113,13 @@ class Register:
             self._ledger.take_in(self._entries(database, state))
 
     def _entries(self, database: sqlite3.Connection, state: Delivery) -> Iterator[Entry]:
-        for scan in journal.scans_after(database, self._ledger.upto):
+        for scan in journal.recorded_after(database, self._ledger.upto):
             yield self._entry(scan, state)
 
-    def _entry(self, scan: Scan, state: Delivery) -> Entry:
-        ticket = scan.verdict.ticket
-        if ticket is not None:
-            return Entry(scan, state, ticket.event_id)
-        wanted = self._report and scan.verdict.reason in REPORTED and is_barcode(scan.barcode)
+    def _entry(self, scan: Recorded, state: Delivery) -> Entry:
+        if scan.event_id is not None:
+            return Entry(scan, state, scan.event_id)
+        wanted = self._report and scan.reason in REPORTED and is_barcode(scan.barcode)
         # A report that may have been made already is not made again: nobody could look it up.
         return Entry(scan, Delivery.PENDING if wanted and state is Delivery.PENDING else Delivery.LOCAL, report=wanted)
 

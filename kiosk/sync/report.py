@@ -30,8 +30,13 @@ class Reports:
         self._access, self._events = access, events
         self.wait_s = access.wait_s
 
-    def hand_in(self, scans: Sequence[Scan]) -> None:
+    def prepare(self, scans: Sequence[Scan]) -> None:
+        """There is nothing to prepare."""
+
+    def hand_in(self, scans: Sequence[Scan], meanwhile: Callable[[], object] | None = None) -> None:
         """Report these scans. Raises CloudError."""
+        if meanwhile is not None:
+            meanwhile()
         events = self._events()
         if not events:
             raise NotSent("no event is selected: unknown codes cannot be reported yet")

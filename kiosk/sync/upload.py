@@ -13,7 +13,7 @@ import logging
 import math
 import random
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Protocol
 
@@ -43,7 +43,8 @@ class Service(StoredScans, Protocol):
     can_look: bool
 
     def wait_s(self) -> float: ...
-    def hand_in(self, scans: Sequence[Scan]) -> None: ...
+    def prepare(self, scans: Sequence[Scan]) -> None: ...
+    def hand_in(self, scans: Sequence[Scan], meanwhile: Callable[[], object] | None = None) -> None: ...
 
 
 class Upload:
@@ -67,6 +68,7 @@ class Upload:
         self._quiet_s = quiet_s
         self._pace = plan.Pace(batch_size, batch_size)
         self._look: Look | None = None
+        self._ready: Sequence[Scan] = ()
         self.asks_person = False
         self.problem: CloudError | None = None
         stopped = ledger.numbers(Delivery.INFLIGHT)
@@ -116,12 +118,24 @@ class Upload:
     # --- posting -----------------------------------------------------------------------------------------------------
 
     def _post(self, numbers: Sequence[int]) -> None:
-        scans = self._register.scans(numbers)
+        scans = self._read(numbers)
         if lost := sorted(set(numbers) - {scan.seq for scan in scans}):
             log.error("the journal has lost %d scans that were to be delivered, the first one %d", len(lost), lost[0])
             self._ledger.move(Outcome.VANISHED, lost, VANISHED)
         if scans:
             self._hand_in(scans)
+
+    def _read(self, numbers: Sequence[int]) -> Sequence[Scan]:
+        """Return these scans, which may be prepared already."""
+        ready, self._ready = self._ready, ()
+        return ready if [scan.seq for scan in ready] == numbers else self._register.scans(numbers)
+
+    def _prepare_next(self) -> None:
+        """Make what comes next ready while the cloud is at work."""
+        numbers = self._ledger.numbers(Delivery.PENDING, self._pace.full)
+        self._ready = self._register.scans(numbers) if numbers else ()
+        if self._ready:
+            self._service.prepare(self._ready)
 
     def _hand_in(self, scans: Sequence[Scan]) -> None:
         numbers, held = [scan.seq for scan in scans], bool(self._ledger.numbers(Delivery.UNKNOWN, 1))
@@ -129,7 +143,7 @@ class Upload:
             return
         self._look, self._quiet_s = None, 0.0
         try:
-            self._service.hand_in(scans)
+            self._service.hand_in(scans, self._prepare_next)
         except NoAnswer as error:
             self._settle(Outcome.NO_ANSWER, numbers, error)
             self._pace, doubt = self._pace.settling(time.monotonic(), running=error.running)
@@ -216,7 +230,7 @@ class Upload:
 
     def _doubt_all(self) -> None:
         """Nobody knows any more what the cloud has."""
-        self._look, self._doubt = None, self._doubts(self._quiet_s)
+        self._look, self._ready, self._doubt = None, (), self._doubts(self._quiet_s)
 
     def _doubts(self, quiet_s: float) -> Doubt:
         """Look at once; what is not found may still be under way for a while."""

@@ -65,7 +65,7 @@ def test_the_environments_proxies_are_not_used(kiosk, cloud):
 def test_a_file_of_a_newer_kiosk_is_left_alone_with_one_message(kiosk):
     kiosk.call("sync", "--once")
     for name in ("ledger.db", "tickets.db"):
-        with sqlite3.connect(kiosk.data_dir / name) as database:
+        with closing(sqlite3.connect(kiosk.data_dir / name, isolation_level=None)) as database:
             (known,) = database.execute("PRAGMA user_version").fetchone()
             database.execute("PRAGMA user_version = 99")
         done = kiosk.call("sync", "--once", check=False)
@@ -73,7 +73,8 @@ def test_a_file_of_a_newer_kiosk_is_left_alone_with_one_message(kiosk):
         what = f"{name} has version 99, this kiosk knows {known}: install the newer kiosk again; nothing was changed"
         assert [line for line in done.stderr.splitlines() if line.startswith("kiosk: ")] == [f"kiosk: {what}"]
         assert "Traceback" not in done.stderr
-        (kiosk.data_dir / name).unlink()
+        for file in kiosk.data_dir.glob(f"{name}*"):
+            file.unlink()
 
 
 def record(kiosk, *codes: str, event: str | None = "fest") -> None:
@@ -118,6 +119,16 @@ def test_one_pass_reports_unknown_codes_where_it_is_told_to_and_only_then(kiosk,
     kiosk.call("sync", "--once")
     assert [report["barcode"] for report in cloud.reports()] == ["NOBODYKNOWS2"]
     assert [scan["delivery"] for scan in kiosk.scans()] == ["local", "acked"]
+
+
+def test_reports_that_are_no_longer_wanted_wait_for_nothing(kiosk, cloud):
+    kiosk.configure(cloud.url, sync="report_unknown = true")
+    record(kiosk, "NOBODYKNOWS", event=None)
+    cloud.arm("unauthorized", None, route="POST /api/accessusers/scans/")
+    assert kiosk.call("sync", "--once", check=False).returncode == 1
+    kiosk.configure(cloud.url)
+    kiosk.call("sync", "--once")
+    assert [scan["delivery"] for scan in kiosk.scans()] == ["local"]
 
 
 def test_one_pass_that_leaves_something_to_a_person_is_not_done(kiosk, cloud):

@@ -18,7 +18,7 @@ from kiosk.model import Delivery, Direction, Moment, Reason, Result, Scan, Ticke
 from kiosk.outcome import TRANSITIONS, Outcome
 from kiosk.store import ledger as files
 from kiosk.store.database import Schema, open_for_writing
-from kiosk.store.ledger import Entry, Ledger, Unknown, hand_out_again
+from kiosk.store.ledger import Entry, Ledger, Unknown, hand_out_again, withdraw_reports
 
 AT = datetime(2026, 6, 1, 19, 30, tzinfo=UTC)
 TICKET = Ticket("t-1", "TKT1", "e-1", "type-1")
@@ -270,9 +270,10 @@ def test_what_is_not_settled_is_counted_by_state_reports_and_all(ledger, seen):
 
 def test_settled_scans_are_forgotten_before_a_number_and_nothing_else_ever_is(ledger, seen):
     ledger.take_in([*entries(*Delivery), *(entry(10 + n, state) for n, state in enumerate(Delivery))])
-    ledger.prune(10)
+    ledger.prune(13)
     kept = [seq for seq, state in enumerate(Delivery, start=1) if state not in {Delivery.ACKED, Delivery.LOCAL}]
-    assert list(found(seen)) == [*kept, *range(10, 16)]
+    assert list(found(seen)) == [*kept, 10, 11, 12, 13, 14, 15]
+    assert found(seen)[13] is Delivery.ACKED
     assert ledger.journal_mark() == (15, "id-15")
 
 
@@ -332,6 +333,19 @@ def test_what_the_cloud_said_of_a_scan_goes_when_it_is_handed_out_again(tmp_path
     ledger.move(Outcome.REFUSED_ALONE, [1], "no such ticket")
     hand_out_again(tmp_path, [])
     assert files.states(seen, 1, 1) == {1: (Delivery.PENDING, None)}
+
+
+# --- withdrawing -----------------------------------------------------------------------------------------------------
+
+
+def test_reports_that_nobody_wants_any_more_stay_here_and_no_scan_does(tmp_path, ledger, seen):
+    ledger.take_in(entries(*Delivery))
+    ledger.take_in(entry(10 + number, state, report=True) for number, state in enumerate(Delivery))
+    before = found(seen)
+    withdraw_reports(tmp_path)
+    assert found(seen) == before | {
+        10 + number: Delivery.LOCAL for number, state in enumerate(Delivery) if state is not Delivery.ACKED
+    }
 
 
 # --- files of other versions -----------------------------------------------------------------------------------------

@@ -93,15 +93,21 @@ class Cloud:
     may_read: bool = True
     late: list[tuple[float, list[dict[str, Any]]]] = field(default_factory=list)
     posts: list[list[str]] = field(default_factory=list)
+    prepared: list[list[str]] = field(default_factory=list)
     reads: int = 0
     watch: Callable[[], None] = lambda: None
 
     def wait_s(self) -> float:
         return 0.0
 
-    def hand_in(self, scans: Sequence[Scan]) -> None:
+    def prepare(self, scans: Sequence[Scan]) -> None:
+        self.prepared.append([scan.barcode for scan in scans])
+
+    def hand_in(self, scans: Sequence[Scan], meanwhile: Callable[[], object] | None = None) -> None:
         self.settle()
         self.watch()
+        if meanwhile is not None:
+            meanwhile()
         sent = [wire(scan) for scan in scans]
         assert sent, "an empty batch was sent"
         fault = self._next_fault()

@@ -155,6 +155,8 @@ class Delivery(RuleBasedStateMachine):
         self.door.deaths.clear()
         self.cloud.may_read = True
         self.door.finish()
+        self.clock.now_s += 1_000.0
+        self.cloud.settle()  # whatever was still at work in the cloud
         arrived, expected = self.cloud.codes(), self.door.expected()
         refused = {self.door.scans[seq - 1].barcode for seq in self.door.states().get("refused", [])}
         assert sorted(arrived) == sorted(code for code in expected if code not in refused)

@@ -450,14 +450,6 @@ def test_a_report_that_may_have_been_made_already_is_not_made_again(door):
     assert door.states() == [LOCAL, UNKNOWN]
 
 
-@pytest.mark.xfail(strict=True, reason="nothing ever calls for Outcome.WITHDRAWN: such reports are pending for ever")
-def test_reports_that_are_no_longer_wanted_wait_for_nothing(door):
-    door.scan("NOBODYKNOWS")
-    door.sync(ran_before=False, report=True).take_in()
-    door.sync(report=False).take_in()
-    assert door.states() == [LOCAL]
-
-
 # --- a ledger of version 1 -------------------------------------------------------------------------------------------
 
 

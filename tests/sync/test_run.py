@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
 
@@ -188,19 +187,6 @@ def test_it_is_noticed_when_a_silent_cloud_comes_back(error, back):
 # --- how long it will take -------------------------------------------------------------------------------------------
 
 
-class Busy(deque[tuple[float, int]]):
-    """What an estimate remembers, which the other thread changes at the worst moment: right after the first look."""
-
-    change: Callable[[], None] | None = None
-
-    def __len__(self) -> int:
-        found, change = super().__len__(), self.change
-        self.change = None
-        if change is not None:
-            change()
-        return found
-
-
 def estimated(*notes: tuple[float, int]) -> float | None:
     estimate = Estimate()
     for now_s, outstanding in notes:
@@ -233,12 +219,15 @@ def test_new_scans_begin_a_new_estimate():
     assert estimated((0.0, 100), (10.0, 50), (20.0, 60), (30.0, 30)) == 10.0
 
 
-@pytest.mark.xfail(strict=True, raises=IndexError, reason="run.py Estimate.seconds: the other thread clears in between")
-def test_whoever_asks_while_the_other_thread_takes_note_hears_something_and_is_not_thrown_out():
-    marks = Busy([(0.0, 100), (10.0, 50)])
-    estimate = Estimate(marks)
-    marks.change = marks.clear  # what `note` does first when new scans have come
-    assert estimate.seconds is None or estimate.seconds >= 0
+@pytest.mark.xfail(strict=True, reason="run.py Estimate.note clears in place, while `seconds` reads on another thread")
+def test_what_whoever_asks_on_another_thread_has_in_hand_is_never_changed_under_them():
+    """Between two looks at it a deque that is cleared raises IndexError, which takes the program down."""
+    estimate = Estimate()
+    estimate.note(100, 0.0)
+    estimate.note(50, 10.0)
+    in_hand = estimate._marks
+    estimate.note(60, 20.0)
+    assert list(in_hand) == [(0.0, 100), (10.0, 50)]
 
 
 # --- delivering ------------------------------------------------------------------------------------------------------
@@ -277,9 +266,10 @@ def test_one_pass_tells_after_each_step_how_many_are_left():
 def test_a_backlog_is_estimated_while_it_is_delivered_and_reports_have_no_part_in_that():
     contact = Contact()
     upload_once(Hand([(0.02, None)] * 5), contact, Until(3), UPLOAD)
-    assert 0.02 < contact.estimate.seconds < 2.0
+    told = contact.estimate.seconds
+    assert told > 0.02
     upload_once(Hand([(0.0, None)] * 999), contact, Until(2), REPORTS)
-    assert 0.02 < contact.estimate.seconds < 2.0
+    assert contact.estimate.seconds == told
 
 
 def test_what_is_wrong_with_reports_is_told_as_theirs_and_the_deliverys_success_does_not_end_it():
