@@ -55,7 +55,9 @@ class Look:
     windows: list[Window]
     final: bool
     sent_ago_s: float | None
+    begun: bool = False
     _skip: int = 0
+    _largest: int = 0
     _earliest: datetime | None = None
 
     @property
@@ -67,7 +69,7 @@ class Look:
         window = self.windows[0]
         page = service.page(window.event_id, self._skip, PAGE, window.since - SLACK, window.until + SLACK)
         self._note_time(page)
-        self._skip += page.count
+        self.begun, self._skip, self._largest = True, self._skip + page.count, max(self._largest, page.count)
         if self._is_done(page, window):
             self.leave()
         elif self._skip >= MOST_PAGES * PAGE:
@@ -77,15 +79,15 @@ class Look:
     def leave(self) -> None:
         """Go on to the next window."""
         del self.windows[0]
-        self._skip = 0
+        self._skip = self._largest = 0
 
     def _note_time(self, page: ScanPage) -> None:
         if self._earliest is None and page.date is not None and self.sent_ago_s is not None:
             self._earliest = page.date - timedelta(seconds=self.sent_ago_s) - DRIFT
 
     def _is_done(self, page: ScanPage, window: Window) -> bool:
-        """A count may be wrong: only a page that is not full is believed to be the last."""
-        if page.count == 0 or (self._skip >= page.total and page.count < PAGE):
+        """A count may be wrong, and pages smaller than asked for: one that is as large as any may not be the last."""
+        if page.count == 0 or (self._skip >= page.total and page.count < self._largest):
             return True
         return len(page.rows) == page.count and all(self._is_too_old(row, window) for row in page.rows)
 

@@ -38,6 +38,7 @@ class Register:
         self._pruned_to = 0
         self._journal: sqlite3.Connection | None = None
         self._inode = 0
+        self._last: tuple[int, str] | None = None
 
     def take_in(self) -> bool:
         """Enter what the gate has recorded since; return whether everything has fallen into doubt."""
@@ -47,6 +48,7 @@ class Register:
             self._prune(database)
         elif not self._ran_before and self._ledger.journal_mark() is None:
             self._ledger.take_in([])  # the first of all begins before there is anything to deliver
+        self._last = self._ledger.journal_mark()
         in_doubt, self._in_doubt = self._in_doubt, False
         return in_doubt
 
@@ -58,14 +60,12 @@ class Register:
             self._pruned_to = first
 
     def scans(self, numbers: Sequence[int]) -> list[Scan]:
-        """Return these scans, oldest first, those of them that the journal has."""
-        database = self._open()
-        return journal.scans(database, numbers) if database is not None else []
+        """Return these scans, oldest first, those of them that the journal had when scans were last taken in."""
+        return journal.scans(self._journal, numbers) if self._journal is not None else []
 
     def scan_at(self, time_ms: int) -> Scan | None:
-        """Return the scan that carries this time."""
-        database = self._open()
-        return journal.scan_at(database, time_ms) if database is not None else None
+        """Return the scan that carries this time, from the same journal."""
+        return journal.scan_at(self._journal, time_ms) if self._journal is not None else None
 
     def _open(self) -> sqlite3.Connection | None:
         """Return the journal, None while there is none; one that was put in the other's place is looked at anew."""
@@ -90,6 +90,8 @@ class Register:
             self._ledger.begin_anew()
             self._doubt_everything(database)
         self._pruned_to = 0
+        if self._last is not None and not self._knows(database, *self._last):
+            self._in_doubt = True  # whoever noticed it first has begun the ledger anew already
         if unplaced := self._ledger.unplaced():
             self._ledger.place(journal.scans(database, unplaced))
 
@@ -113,7 +115,8 @@ class Register:
             self._ledger.take_in(self._entries(database, state))
 
     def _entries(self, database: sqlite3.Connection, state: Delivery) -> Iterator[Entry]:
-        for scan in journal.recorded_after(database, self._ledger.upto):
+        """From the newest that is in the ledger on, where that does not know its journal yet."""
+        for scan in journal.recorded_after(database, self._ledger.upto - (self._ledger.journal_mark() is None)):
             yield self._entry(scan, state)
 
     def _entry(self, scan: Recorded, state: Delivery) -> Entry:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from kiosk.cloud.portier import ScanPage
-from kiosk.errors import Misaddressed, NotSent
+from kiosk.errors import Misaddressed
 from kiosk.model import Direction, Scan
 from kiosk.words import stamp
 
@@ -39,7 +39,7 @@ class Reports:
             meanwhile()
         events = self._events()
         if not events:
-            raise NotSent("no event is selected: unknown codes cannot be reported yet")
+            raise Misaddressed("no event is selected: unknown codes cannot be reported yet")
         self._access.report(events[0], [_row(scan) for scan in scans])
 
     def page(self, event_id: str, *_: object, **__: object) -> ScanPage:

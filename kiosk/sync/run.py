@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -46,22 +45,20 @@ PARTS = (UPLOAD, SETTINGS, TICKETS, OTHERS, REPORTS, LOOKUPS)
 class Estimate:
     """How long a backlog will still take, by how fast it has shrunk lately."""
 
-    _marks: deque[tuple[float, int]] = field(default_factory=deque)
+    _marks: tuple[tuple[float, int], ...] = ()
 
     def note(self, outstanding: int, now_s: float) -> None:
-        """Take note of how many are still to be delivered."""
-        if self._marks and outstanding > self._marks[-1][1]:
-            self._marks.clear()
-        self._marks.append((now_s, outstanding))
-        while self._marks[0][0] < now_s - ESTIMATE_OVER_S:
-            self._marks.popleft()
+        """Take note of how many are still to be delivered. Replaced whole: another thread may be reading."""
+        kept = () if self._marks and outstanding > self._marks[-1][1] else self._marks
+        self._marks = (*(mark for mark in kept if mark[0] >= now_s - ESTIMATE_OVER_S), (now_s, outstanding))
 
     @property
     def seconds(self) -> float | None:
         """None while nobody can tell."""
-        if not self._marks or not self._marks[-1][1]:
+        marks = self._marks
+        if not marks or not marks[-1][1]:
             return None
-        (began_s, before), (now_s, left) = self._marks[0], self._marks[-1]
+        (began_s, before), (now_s, left) = marks[0], marks[-1]
         return left * (now_s - began_s) / (before - left) if before > left else None
 
 
@@ -71,12 +68,12 @@ class Contact:
 
     problems: dict[str, CloudError | None] = field(default_factory=dict)
     last_success: datetime | None = None
-    came_back: threading.Event = field(default_factory=threading.Event)
+    comebacks: int = 0
     estimate: Estimate = field(default_factory=Estimate)
 
     def went_well(self, part: str) -> None:
         if isinstance(self.problems.get(part), NotSent | NoAnswer):
-            self.came_back.set()
+            self.comebacks += 1
         self.problems[part] = None
         self.last_success = clock.now().at
 
@@ -108,11 +105,12 @@ class Contact:
 
 def run_upload(upload: Upload, contact: Contact, interval_s: float, stop: threading.Event, part: str = UPLOAD) -> None:
     """Deliver until told to stop; a cloud that comes back is not left waiting for a long back-off to end."""
+    noticed = 0
     while not stop.is_set():
         wait_s = _step(upload, contact, part)
         stop.wait(interval_s if wait_s is None else min(wait_s, interval_s))
-        if contact.came_back.is_set():
-            contact.came_back.clear()
+        if contact.comebacks != noticed:
+            noticed = contact.comebacks
             upload.hurry()
 
 
@@ -139,7 +137,7 @@ def _step(upload: Upload, contact: Contact, part: str) -> float | None:
     wait_s = upload.step()
     if upload.problem is not None:
         contact.failed(part, upload.problem)
-    elif wait_s == 0.0:  # something was delivered
+    elif upload.heard:  # the cloud has spoken
         contact.went_well(part)
     if part == UPLOAD:
         contact.estimate.note(upload.outstanding(), time.monotonic())

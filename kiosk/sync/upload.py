@@ -69,7 +69,7 @@ class Upload:
         self._pace = plan.Pace(batch_size, batch_size)
         self._look: Look | None = None
         self._ready: Sequence[Scan] = ()
-        self.asks_person = False
+        self.asks_person = self.heard = False
         self.problem: CloudError | None = None
         stopped = ledger.numbers(Delivery.INFLIGHT)
         ledger.move(Outcome.STOPPED, stopped, "sync was stopped while this was under way")
@@ -79,6 +79,7 @@ class Upload:
 
     def step(self) -> float | None:
         """Do the next thing there is to do; return how long to wait for the one after, None when all is delivered."""
+        self.heard = False
         if self._register.take_in():
             self._doubt_all()
         action = plan.next_action(self._standing())
@@ -158,6 +159,7 @@ class Upload:
             self._wait(error)
         else:
             self._settle(Outcome.CONFIRMED, numbers)
+            self.heard = True
             self._pace = self._pace.went_through()
             log.info("delivered %d scans, the last one %d", len(numbers), numbers[-1])
 
@@ -181,6 +183,8 @@ class Upload:
             if not look.over:
                 self._look_at_page(look)
         except Paced:
+            if not look.begun:  # how long ago the scans were sent would be wrong later
+                self._look = None
             raise
         except CloudError as error:
             self._look = None
@@ -192,6 +196,7 @@ class Upload:
     def _look_at_page(self, look: Look) -> None:
         window = look.windows[0]
         found = self._ledger.move(Outcome.FOUND, look.step(self._service, self._ours))
+        self.heard, self.problem = True, None
         self._pace = self._pace.looked(arrived=bool(found))
         if found:
             log.info("read back: %d scans of event %s had arrived", found, window.event_id)
@@ -208,11 +213,11 @@ class Upload:
         return [window for each in self._ledger.unknown() if (window := self._window(each)) is not None]
 
     def _window(self, unknown: Unknown) -> Window | None:
-        """Times grow with the numbers; a journal that has lost both ends of the window has lost what is between."""
+        """Times grow with the numbers. None where the journal has lost an end: the next look does without that."""
         ends = self._register.scans([unknown.first, unknown.last])
-        if not ends:
-            lost = self._ledger.numbers(Delivery.UNKNOWN)
-            self._ledger.move(Outcome.VANISHED, [n for n in lost if unknown.first <= n <= unknown.last], VANISHED)
+        if len(ends) < len({unknown.first, unknown.last}):
+            lost = {unknown.first, unknown.last} - {scan.seq for scan in ends}
+            self._ledger.move(Outcome.VANISHED, sorted(lost), VANISHED)
             return None
         return Window(unknown.event_id, unknown.last, ends[0].at, ends[-1].at)
 

@@ -149,10 +149,9 @@ def test_one_event_after_the_other_is_looked_at_each_in_its_own_window(ten):
     rows = [scan(40, 1), scan(60, 1, event="gala"), *(scan(5, 5, f"gate-{n}", "gala") for n in range(2, 20))]
     service, looking = Service(rows), look(window(40, 40), window(60, 60, "gala"))
     assert looking.step(service, number) == [40]
-    assert [each.event_id for each in looking.windows] == ["gala"]
     assert found(looking, service) == [60]
-    assert service.asked == [("fest", 0), ("gala", 0), ("gala", 10)]
-    assert service.windows[1] == (before(60) - SLACK, before(60) + SLACK)
+    assert service.asked == [("fest", 0), ("fest", 1), ("gala", 0), ("gala", 10)]
+    assert service.windows[2] == (before(60) - SLACK, before(60) + SLACK)
 
 
 def test_an_event_can_be_left_before_its_end_and_the_next_begins_at_its_own_first_page(ten):
@@ -160,7 +159,7 @@ def test_an_event_can_be_left_before_its_end_and_the_next_begins_at_its_own_firs
     looking.step(service, number)
     looking.leave()
     assert found(looking, service) == [60]
-    assert service.asked == [("fest", 0), ("gala", 0)]
+    assert service.asked == [("fest", 0), ("gala", 0), ("gala", 1)]
 
 
 def test_a_look_at_nothing_is_over():
@@ -189,7 +188,7 @@ def test_ours_are_found_behind_pages_of_newer_ones_in_either_order_filtered_or_n
 def test_where_the_service_filters_only_the_pages_of_that_time_are_read(ten):
     service = Service([*NEWER, scan(40, 30), *OLDER], filters=True)
     assert found(look(), service) == [40]
-    assert service.asked == [("fest", 0)]
+    assert service.asked == [("fest", 0), ("fest", 1)]  # a page as large as any may not be the last
 
 
 @pytest.mark.parametrize("order", [by_time, by_arrival])
