@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import NamedTuple
 
 
 class Direction(StrEnum):
@@ -235,6 +236,27 @@ class Scan:
     def begins_as(self) -> Delivery:
         """What is known of its delivery before sync has looked at it."""
         return Delivery.PENDING if self.deliverable else Delivery.LOCAL
+
+
+class Parcel(NamedTuple):
+    """As much of a scan as goes to the cloud. A tuple, because a backlog has thousands of them.
+
+    Without a ticket there is a `ticket_id` of None, and nothing that the scans service could take.
+    """
+
+    seq: int
+    at: datetime
+    device_id: str
+    barcode: str
+    direction: str
+    result: str
+    ticket_id: str | None
+    event_id: str | None = None
+    parent_event_id: str | None = None
+    ticket_type_id: str | None = None
+    ticket_name: str | None = None
+    name: str | None = None
+    seller_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

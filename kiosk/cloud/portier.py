@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from kiosk.cloud.answers import Page, ScanRow, confirms, scan_rows
 from kiosk.cloud.line import Line, packed
 from kiosk.errors import NoAnswer
-from kiosk.model import Scan
+from kiosk.model import Parcel
 from kiosk.words import stamp
 
 PAGE = 1000
@@ -33,7 +33,7 @@ class ScanPage:
 class _Pack:
     """Scans as they go over the wire."""
 
-    scans: Sequence[Scan]
+    parcels: Sequence[Parcel]
     rows: list[dict[str, object]]
     body: bytes
 
@@ -51,18 +51,18 @@ class Portier:
         """Return how long the next request must wait."""
         return self._line.wait_s()
 
-    def prepare(self, scans: Sequence[Scan]) -> None:
+    def prepare(self, parcels: Sequence[Parcel]) -> None:
         """Pack these scans for the next `hand_in`, which then need not."""
-        rows = [wire(scan) for scan in scans]
-        self._pack = _Pack(scans, rows, packed(rows))
+        rows = [wire(parcel) for parcel in parcels]
+        self._pack = _Pack(parcels, rows, packed(rows))
 
-    def hand_in(self, scans: Sequence[Scan], meanwhile: Callable[[], object] | None = None) -> None:
+    def hand_in(self, parcels: Sequence[Parcel], meanwhile: Callable[[], object] | None = None) -> None:
         """Upload these scans; returns only when the service has confirmed all of them.
 
         `meanwhile` is done while the answer is on its way.
         """
-        if self._pack is None or self._pack.scans is not scans:
-            self.prepare(scans)
+        if self._pack is None or self._pack.parcels is not parcels:
+            self.prepare(parcels)
         pack, self._pack = self._pack, None
         assert pack is not None
         answer = self._line.post("/scans", pack.body, meanwhile)
@@ -87,23 +87,22 @@ class Portier:
         return ScanPage(scan_rows(found.docs), len(found.docs), found.total, answer.date)
 
 
-def wire(scan: Scan) -> dict[str, object]:
+def wire(parcel: Parcel) -> dict[str, object]:
     """Return a scan as the service takes it: only known fields, only those that have a value."""
-    ticket = scan.verdict.ticket
-    if ticket is None:
-        raise ValueError(f"scan {scan.seq} has no ticket: the cloud cannot take it")
+    if parcel.ticket_id is None:
+        raise ValueError(f"scan {parcel.seq} has no ticket: the cloud cannot take it")
     fields = {
-        "ticketId": ticket.id,
-        "eventId": ticket.event_id,
-        "barcode": scan.barcode,
-        "ticketTypeId": ticket.ticket_type_id,
-        "type": scan.verdict.direction.value,
-        "scanResult": scan.verdict.result.value,
-        "time": stamp(scan.at),
-        "parentEventId": ticket.parent_event_id,
-        "name": ticket.name,
-        "ticketName": ticket.ticket_name,
-        "deviceId": scan.device_id,
-        "sellerId": ticket.seller_id,
+        "ticketId": parcel.ticket_id,
+        "eventId": parcel.event_id,
+        "barcode": parcel.barcode,
+        "ticketTypeId": parcel.ticket_type_id,
+        "type": parcel.direction,
+        "scanResult": parcel.result,
+        "time": stamp(parcel.at),
+        "parentEventId": parcel.parent_event_id,
+        "name": parcel.name,
+        "ticketName": parcel.ticket_name,
+        "deviceId": parcel.device_id,
+        "sellerId": parcel.seller_id,
     }
     return {name: value for name, value in fields.items() if value is not None}

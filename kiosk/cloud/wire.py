@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from contextlib import suppress
 from functools import cache, partial
+from queue import SimpleQueue
 from typing import Any
 
 import certifi
@@ -35,7 +36,7 @@ def trust() -> ssl.SSLContext:
 
 
 class Wire:
-    """Carries requests, each on a thread that may be left behind but never sends anything once it has been given up.
+    """Carries requests on a thread that may be left behind, but never sends anything that has been given up.
 
     A name that resolves after we stopped waiting would otherwise send a batch behind the back of the read-back. A wire
     that has given up a request is of no more use.
@@ -48,6 +49,9 @@ class Wire:
         self._client = _client(url, timeout, proxies=proxies)
         self._socket: socket.socket | None = None
         self._given_up = False
+        self._is_out = threading.Event()
+        self._asked: SimpleQueue[tuple[Callable[[], httpx.Response], Future[httpx.Response]] | None] = SimpleQueue()
+        self._carrier: threading.Thread | None = None
         self._lock = threading.Lock()
 
     def ask(
@@ -59,11 +63,12 @@ class Wire:
         spoken to, and `unsent` whether it is certain that the request never left.
         """
         self.unsent = False
+        self._is_out.clear()
         found: Future[httpx.Response] = Future()
         ask = partial(self._client.request, method, path, extensions={"trace": self._notice}, **content)
-        threading.Thread(target=self._wait, args=(ask, found), name="line", daemon=True).start()
+        self._hand_over(ask, found)
         until_s = time.monotonic() + seconds
-        if meanwhile is not None:
+        if meanwhile is not None and self._is_out.wait(seconds):  # before that it would only be in the way
             meanwhile()
         try:
             return found.result(max(0.0, until_s - time.monotonic()))
@@ -72,14 +77,23 @@ class Wire:
             raise
 
     def close(self) -> None:
+        self._asked.put(None)
         self._client.close()
 
-    @staticmethod
-    def _wait(ask: Callable[[], httpx.Response], found: Future[httpx.Response]) -> None:
-        try:
-            found.set_result(ask())
-        except Exception as error:  # noqa: BLE001  # it is raised again where the answer is waited for
-            found.set_exception(error)
+    def _hand_over(self, ask: Callable[[], httpx.Response], found: Future[httpx.Response]) -> None:
+        if self._carrier is None:
+            self._carrier = threading.Thread(target=self._carry, name="line", daemon=True)
+            self._carrier.start()
+        self._asked.put((ask, found))
+
+    def _carry(self) -> None:
+        while (asked := self._asked.get()) is not None and not self._given_up:
+            ask, found = asked
+            try:
+                found.set_result(ask())
+            except Exception as error:  # noqa: BLE001  # it is raised again where the answer is waited for
+                found.set_exception(error)
+            self._is_out.set()
 
     def _give_up(self) -> None:
         """End the request, and with it the waiting of the thread that made it.
@@ -89,6 +103,7 @@ class Wire:
         """
         with self._lock:
             self._given_up = True
+        self._asked.put(None)
         if self._socket is not None:
             with suppress(OSError):  # already closed
                 socket.socket.shutdown(self._socket, socket.SHUT_RDWR)  # TLS's own would first turn to plain text
@@ -101,6 +116,8 @@ class Wire:
             self._socket = details["return_value"].get_extra_info("socket")
         elif event.endswith(".send_request_headers.started"):
             self._let_out(tunnel=details["request"].method == b"CONNECT")
+        elif event.endswith(".send_request_body.complete"):
+            self._is_out.set()
 
     def _let_out(self, *, tunnel: bool) -> None:
         with self._lock:

@@ -15,9 +15,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from kiosk.errors import NotRecorded, StoreError
-from kiosk.model import Direction, Moment, Passage, Reading, Reason, Result, Scan, Ticket, Verdict
+from kiosk.model import Direction, Moment, Parcel, Passage, Reading, Reason, Result, Scan, Ticket, Verdict
 from kiosk.store import pruning, scanrows, wanted
 from kiosk.store.database import Schema, from_ms, open_for_reading, open_for_writing, to_ms, transaction
 from kiosk.store.pruning import Pruning
@@ -35,6 +36,13 @@ WAIT_MS = 1_000
 
 RECENT = 32
 """How many scans a restarted gate looks back on: more than its lanes can have seen within one hold-off."""
+
+
+_PARCELS = """
+SELECT seq, time_ms, device_id, barcode, type, result, ticket_id, event_id, parent_event_id, ticket_type_id,
+       ticket_name, name, seller_id
+FROM scan WHERE seq IN (SELECT value FROM json_each(?)) ORDER BY seq
+"""
 
 
 @dataclass(slots=True)
@@ -175,8 +183,7 @@ def scans_after(database: sqlite3.Connection, seq: int) -> Iterator[Scan]:
         seq = rows[-1][0]
 
 
-@dataclass(frozen=True, slots=True)
-class Recorded:
+class Recorded(NamedTuple):
     """As much of a scan as it takes to know whether, and where, it is to be delivered."""
 
     seq: int
@@ -192,6 +199,12 @@ def recorded_after(database: sqlite3.Connection, seq: int) -> Iterator[Recorded]
     while rows := database.execute(query, (seq,)).fetchall():
         yield from itertools.starmap(Recorded, rows)
         seq = rows[-1][0]
+
+
+def parcels(database: sqlite3.Connection, numbers: Iterable[int]) -> list[Parcel]:
+    """Return what goes to the cloud of these scans, oldest first."""
+    rows = database.execute(_PARCELS, (json.dumps(list(numbers)),))
+    return [Parcel(seq, from_ms(time_ms), *rest) for seq, time_ms, *rest in rows]
 
 
 def scans(database: sqlite3.Connection, numbers: Iterable[int]) -> list[Scan]:

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from kiosk.model import Delivery, Moment, Scan
 from kiosk.outcome import TRANSITIONS, Outcome
@@ -57,8 +57,7 @@ class Numbered(Protocol):
     def id(self) -> str: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """A scan as it enters the ledger."""
 
     scan: Numbered
@@ -106,10 +105,15 @@ class Ledger:
         """Enter new scans, oldest first, all or none; from the first time on the ledger knows its journal."""
         insert = "INSERT OR IGNORE INTO delivery (seq, state, event_id, report) VALUES (?, ?, ?, ?)"
         last: Numbered | None = None
-        with transaction(self._database):
+
+        def rows() -> Iterator[tuple[object, ...]]:
+            nonlocal last
             for entry in entries:
                 last = entry.scan
-                self._database.execute(insert, (last.seq, entry.state, entry.event_id, entry.report))
+                yield last.seq, entry.state.value, entry.event_id, entry.report
+
+        with transaction(self._database):
+            self._database.executemany(insert, rows())
             if last is not None:
                 self._database.execute("INSERT OR REPLACE INTO journal VALUES (1, ?, ?)", (last.seq, last.id))
             else:
@@ -139,10 +143,11 @@ class Ledger:
         moves = TRANSITIONS[outcome].items()
         return sum(self._database.execute(update, (after, error, listed, before)).rowcount for before, after in moves)
 
-    def post(self, numbers: Sequence[int], now: Moment) -> int:
-        """Mark a batch as under way, with when that was; return how many of it are."""
+    def post(self, numbers: Sequence[int], now: Moment, confirmed: Sequence[int] = ()) -> int:
+        """Mark a batch as under way, with when that was, and the one before it as delivered; return how many are."""
         attempt = "INSERT OR REPLACE INTO attempt VALUES (?, ?, ?)"
         with transaction(self._database):
+            self._move(Outcome.CONFIRMED, confirmed, None)
             moved = self._move(Outcome.POSTED, numbers, None)
             self._database.execute(attempt, (self._report, now.boot_id, now.boottime_ns))
         return moved

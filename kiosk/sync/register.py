@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from kiosk.errors import NoListYet
-from kiosk.model import Delivery, Reason, Scan, is_barcode
+from kiosk.model import Delivery, Parcel, Reason, Scan, is_barcode
 from kiosk.store import journal
 from kiosk.store.journal import Recorded
 from kiosk.store.ledger import Entry, Ledger
@@ -62,6 +62,10 @@ class Register:
     def scans(self, numbers: Sequence[int]) -> list[Scan]:
         """Return these scans, oldest first, those of them that the journal had when scans were last taken in."""
         return journal.scans(self._journal, numbers) if self._journal is not None else []
+
+    def parcels(self, numbers: Sequence[int]) -> list[Parcel]:
+        """Return what goes to the cloud of these scans."""
+        return journal.parcels(self._journal, numbers) if self._journal is not None else []
 
     def scan_at(self, time_ms: int) -> Scan | None:
         """Return the scan that carries this time, from the same journal."""

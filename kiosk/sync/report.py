@@ -10,7 +10,7 @@ from typing import Protocol
 
 from kiosk.cloud.portier import ScanPage
 from kiosk.errors import Misaddressed
-from kiosk.model import Direction, Scan
+from kiosk.model import Direction, Parcel
 from kiosk.words import stamp
 
 
@@ -30,22 +30,22 @@ class Reports:
         self._access, self._events = access, events
         self.wait_s = access.wait_s
 
-    def prepare(self, scans: Sequence[Scan]) -> None:
+    def prepare(self, parcels: Sequence[Parcel]) -> None:
         """There is nothing to prepare."""
 
-    def hand_in(self, scans: Sequence[Scan], meanwhile: Callable[[], object] | None = None) -> None:
+    def hand_in(self, parcels: Sequence[Parcel], meanwhile: Callable[[], object] | None = None) -> None:
         """Report these scans. Raises CloudError."""
         if meanwhile is not None:
             meanwhile()
         events = self._events()
         if not events:
             raise Misaddressed("no event is selected: unknown codes cannot be reported yet")
-        self._access.report(events[0], [_row(scan) for scan in scans])
+        self._access.report(events[0], [_row(parcel) for parcel in parcels])
 
     def page(self, event_id: str, *_: object, **__: object) -> ScanPage:
         raise Misaddressed(f"reports to event {event_id} cannot be read back")
 
 
-def _row(scan: Scan) -> dict[str, str]:
-    direction = "IN" if scan.verdict.direction is Direction.CHECKIN else "OUT"
-    return {"barcode": scan.barcode, "scanned_at": stamp(scan.at), "type": "FAIL", "direction": direction}
+def _row(parcel: Parcel) -> dict[str, str]:
+    direction = "IN" if parcel.direction == Direction.CHECKIN else "OUT"
+    return {"barcode": parcel.barcode, "scanned_at": stamp(parcel.at), "type": "FAIL", "direction": direction}

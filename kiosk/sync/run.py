@@ -112,6 +112,7 @@ def run_upload(upload: Upload, contact: Contact, interval_s: float, stop: thread
         if contact.comebacks != noticed:
             noticed = contact.comebacks
             upload.hurry()
+    upload.conclude()
 
 
 def upload_once(
@@ -130,6 +131,7 @@ def upload_once(
         if upload.failures >= ONCE_TRIES or upload.asks_person:
             return False
         stop.wait(wait_s)
+    upload.conclude()
     return False
 
 

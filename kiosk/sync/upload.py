@@ -20,7 +20,7 @@ from typing import Protocol
 from kiosk import clock, plan
 from kiosk.cloud.answers import ScanRow
 from kiosk.errors import CloudError, Misaddressed, NoAnswer, Paced, Rejected, TooLarge, Unauthorized
-from kiosk.model import Delivery, Scan
+from kiosk.model import Delivery, Parcel
 from kiosk.outcome import Outcome
 from kiosk.plan import Doubt
 from kiosk.store.database import to_ms
@@ -43,8 +43,8 @@ class Service(StoredScans, Protocol):
     can_look: bool
 
     def wait_s(self) -> float: ...
-    def prepare(self, scans: Sequence[Scan]) -> None: ...
-    def hand_in(self, scans: Sequence[Scan], meanwhile: Callable[[], object] | None = None) -> None: ...
+    def prepare(self, parcels: Sequence[Parcel]) -> None: ...
+    def hand_in(self, parcels: Sequence[Parcel], meanwhile: Callable[[], object] | None = None) -> None: ...
 
 
 class Upload:
@@ -68,7 +68,8 @@ class Upload:
         self._quiet_s = quiet_s
         self._pace = plan.Pace(batch_size, batch_size)
         self._look: Look | None = None
-        self._ready: Sequence[Scan] = ()
+        self._ready: Sequence[Parcel] = ()
+        self._confirmed: Sequence[int] = ()
         self.asks_person = self.heard = False
         self.problem: CloudError | None = None
         stopped = ledger.numbers(Delivery.INFLIGHT)
@@ -84,10 +85,18 @@ class Upload:
             self._doubt_all()
         action = plan.next_action(self._standing())
         self.asks_person = isinstance(action, plan.AskPerson)
+        if not isinstance(action, plan.Post):
+            self.conclude()
         try:
             return self._take(action)
         except Paced as error:
             return error.wait_s
+
+    def conclude(self) -> None:
+        """Write down what was delivered last; where more is to be sent at once, that is written with it."""
+        if self._confirmed:
+            self._ledger.move(Outcome.CONFIRMED, self._confirmed)
+            self._confirmed = ()
 
     def _take(self, action: plan.Action) -> float | None:
         match action:
@@ -119,32 +128,35 @@ class Upload:
     # --- posting -----------------------------------------------------------------------------------------------------
 
     def _post(self, numbers: Sequence[int]) -> None:
-        scans = self._read(numbers)
-        if lost := sorted(set(numbers) - {scan.seq for scan in scans}):
+        parcels = self._read(numbers)
+        if lost := sorted(set(numbers) - {parcel.seq for parcel in parcels}):
             log.error("the journal has lost %d scans that were to be delivered, the first one %d", len(lost), lost[0])
             self._ledger.move(Outcome.VANISHED, lost, VANISHED)
-        if scans:
-            self._hand_in(scans)
+        if parcels:
+            self._hand_in(parcels)
 
-    def _read(self, numbers: Sequence[int]) -> Sequence[Scan]:
+    def _read(self, numbers: Sequence[int]) -> Sequence[Parcel]:
         """Return these scans, which may be prepared already."""
         ready, self._ready = self._ready, ()
-        return ready if [scan.seq for scan in ready] == numbers else self._register.scans(numbers)
+        return ready if [parcel.seq for parcel in ready] == numbers else self._register.parcels(numbers)
 
     def _prepare_next(self) -> None:
         """Make what comes next ready while the cloud is at work."""
         numbers = self._ledger.numbers(Delivery.PENDING, self._pace.full)
-        self._ready = self._register.scans(numbers) if numbers else ()
+        self._ready = self._register.parcels(numbers) if numbers else ()
         if self._ready:
             self._service.prepare(self._ready)
 
-    def _hand_in(self, scans: Sequence[Scan]) -> None:
-        numbers, held = [scan.seq for scan in scans], bool(self._ledger.numbers(Delivery.UNKNOWN, 1))
-        if self._ledger.post(numbers, clock.now()) != len(numbers):  # the journal was put in another's place just now
+    def _hand_in(self, parcels: Sequence[Parcel]) -> None:
+        numbers, held = [parcel.seq for parcel in parcels], bool(self._ledger.numbers(Delivery.UNKNOWN, 1))
+        confirmed, self._confirmed = self._confirmed, ()
+        if self._ledger.post(numbers, clock.now(), confirmed) != len(
+            numbers
+        ):  # the journal was put in another's place just now
             return
         self._look, self._quiet_s = None, 0.0
         try:
-            self._service.hand_in(scans, self._prepare_next)
+            self._service.hand_in(parcels, self._prepare_next)
         except NoAnswer as error:
             self._settle(Outcome.NO_ANSWER, numbers, error)
             self._pace, doubt = self._pace.settling(time.monotonic(), running=error.running)
@@ -158,8 +170,9 @@ class Upload:
             self._settle(Outcome.NOT_SENT, numbers, error)
             self._wait(error)
         else:
-            self._settle(Outcome.CONFIRMED, numbers)
-            self.heard = True
+            self._confirmed, self.problem, self.heard = numbers, None, True
+            if not self._ready:
+                self.conclude()
             self._pace = self._pace.went_through()
             log.info("delivered %d scans, the last one %d", len(numbers), numbers[-1])
 
@@ -235,7 +248,8 @@ class Upload:
 
     def _doubt_all(self) -> None:
         """Nobody knows any more what the cloud has."""
-        self._look, self._ready, self._doubt = None, (), self._doubts(self._quiet_s)
+        self._look, self._ready, self._confirmed = None, (), ()
+        self._doubt = self._doubts(self._quiet_s)
 
     def _doubts(self, quiet_s: float) -> Doubt:
         """Look at once; what is not found may still be under way for a while."""

@@ -70,8 +70,9 @@ def backlog(directory: Path, count: int) -> None:
 
 
 def bare(url: str, directory: Path) -> float:
-    scans = journals.scans_after(journals.reader(directory), 0)
-    batches = [[wire(scan) for scan in batch] for batch in iter(lambda: list(itertools.islice(scans, BATCH)), [])]
+    database = journals.reader(directory)
+    parcels = iter(journals.parcels(database, range(1, journals.last_seq(database) + 1)))
+    batches = [[wire(parcel) for parcel in some] for some in iter(lambda: list(itertools.islice(parcels, BATCH)), [])]
     with httpx.Client(base_url=f"{url}/api", headers=KEY, trust_env=False) as client:
         started = time.perf_counter()
         for batch in batches:

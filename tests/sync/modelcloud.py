@@ -11,7 +11,7 @@ from typing import Any
 from kiosk.cloud.answers import scan_rows
 from kiosk.cloud.portier import ScanPage, wire
 from kiosk.errors import Misaddressed, NoAnswer, NotSent, Paced, Rejected, TooLarge, TooMany, Unauthorized
-from kiosk.model import Direction, Moment, Reading, Reason, Result, Scan, Ticket, Verdict
+from kiosk.model import Direction, Moment, Parcel, Reading, Reason, Result, Scan, Ticket, Verdict
 from kiosk.store import ledger as ledgers
 from kiosk.store.journal import Journal
 from kiosk.store.ledger import Ledger
@@ -100,18 +100,18 @@ class Cloud:
     def wait_s(self) -> float:
         return 0.0
 
-    def prepare(self, scans: Sequence[Scan]) -> None:
-        self.prepared.append([scan.barcode for scan in scans])
+    def prepare(self, parcels: Sequence[Parcel]) -> None:
+        self.prepared.append([parcel.barcode for parcel in parcels])
 
-    def hand_in(self, scans: Sequence[Scan], meanwhile: Callable[[], object] | None = None) -> None:
+    def hand_in(self, parcels: Sequence[Parcel], meanwhile: Callable[[], object] | None = None) -> None:
         self.settle()
         self.watch()
         if meanwhile is not None:
             meanwhile()
-        sent = [wire(scan) for scan in scans]
+        sent = [wire(parcel) for parcel in parcels]
         assert sent, "an empty batch was sent"
         fault = self._next_fault()
-        self.posts.append([scan.barcode for scan in scans])
+        self.posts.append([parcel.barcode for parcel in parcels])
         if fault.endswith("late"):
             self.late.append((self.clock.now_s + TIME_OUT_S * fault.startswith("timed") + LATE_S, sent))
         elif not fault.endswith("before"):
@@ -175,6 +175,18 @@ class Cloud:
     def codes(self) -> list[str]:
         """What has come from us, in order of arrival."""
         return [scan["barcode"] for scan in self.stored if scan.get("deviceId") == DEVICE]
+
+
+def like(scan: Scan) -> dict[str, Any]:
+    """A scan as it went, or would go, to the cloud."""
+    ticket, verdict = scan.verdict.ticket, scan.verdict
+    assert ticket is not None
+    return wire(
+        Parcel(
+            scan.seq, scan.at, scan.device_id, scan.barcode, verdict.direction.value, verdict.result.value, ticket.id,
+            ticket.event_id, None, ticket.ticket_type_id,
+        )
+    )  # fmt: skip
 
 
 def stamp(at: datetime) -> str:

@@ -18,10 +18,9 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from kiosk.cloud.portier import wire
 from kiosk.store.ledger import hand_out_again
 from kiosk.sync import upload as uploads
-from tests.sync.modelcloud import HALF_DONE, NOTHING_DONE, Clock, Cloud, Dice, Door, stamp
+from tests.sync.modelcloud import HALF_DONE, NOTHING_DONE, Clock, Cloud, Dice, Door, like, stamp
 
 EXAMPLES = int(os.environ.get("KIOSK_EXAMPLES", "150"))
 MEMORY = Path("/dev/shm")  # only for speed: what is tested here does not need a disk
@@ -104,7 +103,7 @@ class Delivery(RuleBasedStateMachine):
     def another_device_hands_in_the_like(self, back: int, device: str | None, shift_ms: int) -> None:
         ours = [scan for scan in self.door.scans if scan.deliverable][-1 - back :]
         if ours:
-            theirs = wire(ours[0]) | {"deviceId": device}
+            theirs = like(ours[0]) | {"deviceId": device}
             at = ours[0].at.replace(microsecond=(ours[0].at.microsecond + 1000 * shift_ms) % 1_000_000)
             self.cloud.store([theirs | {"time": stamp(at)}])
 

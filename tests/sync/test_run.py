@@ -46,6 +46,7 @@ class Hand:
     hurried: list[int] = field(default_factory=list)
     asks_person: bool = False
     heard: bool = False
+    concluded: bool = False
 
     def outstanding(self) -> int:
         """As many as there are steps to come."""
@@ -58,6 +59,9 @@ class Hand:
         wait_s, self.problem = self.script.pop(0)
         self.heard = wait_s == 0.0 and self.problem is None
         return wait_s
+
+    def conclude(self) -> None:
+        self.concluded = True
 
     def hurry(self) -> None:
         self.hurried.append(self.steps)

@@ -10,7 +10,7 @@ import pytest
 from kiosk import plan
 from kiosk.cloud.budget import Budget, Share, Use
 from kiosk.cloud.line import Line
-from kiosk.cloud.portier import Portier, wire
+from kiosk.cloud.portier import Portier
 from kiosk.errors import NotSent, Unauthorized
 from kiosk.model import Delivery
 from kiosk.outcome import Outcome
@@ -19,7 +19,7 @@ from kiosk.store.ledger import Ledger, hand_out_again
 from kiosk.sync import upload as uploads
 from kiosk.sync.register import Register
 from kiosk.sync.upload import Upload
-from tests.sync.modelcloud import DEVICE, NOTHING_DONE, Clock, Cloud, Dice, Door
+from tests.sync.modelcloud import DEVICE, NOTHING_DONE, Clock, Cloud, Dice, Door, like
 
 
 @pytest.fixture
@@ -161,7 +161,7 @@ def test_a_scan_of_another_door_with_the_same_ticket_and_time_is_not_taken_for_o
     door.record()
     service.script = ["lost before"]
     door.step()
-    foreign = wire(door.scans[0])
+    foreign = like(door.scans[0])
     service.stored += [foreign | {"deviceId": "gate-2"}, {k: v for k, v in foreign.items() if k != "deviceId"}]
     door.finish()
     assert [scan.get("deviceId") for scan in service.stored] == ["gate-2", None, DEVICE]
@@ -384,7 +384,7 @@ def test_a_look_in_between_over_several_pages_is_not_mixed_up_with_what_is_sent_
     service.cap = 1
     door.record(3)
     service.script = ["lost before"]
-    service.stored = [wire(door.scans[0]) | {"deviceId": f"gate-{n}", "_id": f"x{n}"} for n in range(2, 9)]
+    service.stored = [like(door.scans[0]) | {"deviceId": f"gate-{n}", "_id": f"x{n}"} for n in range(2, 9)]
     door.step()
     door.step()
     assert door.step() == 0.0
@@ -526,7 +526,7 @@ def test_what_may_have_arrived_is_found_behind_thousands_of_newer_scans_though_t
     cloud.arm("lost_reply", 1)
     cloud.arm("ignore_time_filter", None)
     upload.step()
-    other = wire(door.scans[0]) | {"deviceId": "gate-2", "time": "2030-01-23T23:00:00.000Z"}
+    other = like(door.scans[0]) | {"deviceId": "gate-2", "time": "2030-01-23T23:00:00.000Z"}
     for _ in range(3):
         line.post("/scans", [other] * 900)
     deliver(upload, clock)
