@@ -20,7 +20,7 @@ from kiosk.model import Moment, Ticket
 from kiosk.store import tickets
 from kiosk.store.cache import Cache
 from kiosk.store.tickets import ListState
-from kiosk.sync.eventlist import shrunk
+from kiosk.sync.comparison import shrunk
 from kiosk.sync.intake import Intake
 from kiosk.sync.listfile import FIELDS, read_rows
 

@@ -6,14 +6,24 @@ everything is older than the scans and came to the cloud before they can have be
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from kiosk import plan
 from kiosk.cloud.answers import ScanRow
 from kiosk.cloud.portier import PAGE, ScanPage
-from kiosk.errors import NoAnswer
+from kiosk.errors import NoAnswer, Paced
+from kiosk.outcome import Outcome
+from kiosk.store.database import to_ms
+from kiosk.store.ledger import Ledger, Unknown
+from kiosk.sync.register import Register
+
+log = logging.getLogger(__name__)
+
+VANISHED = "the journal no longer has this scan"
 
 SLACK = timedelta(seconds=1)
 """How much wider than the scans themselves the window is in which they are looked for."""
@@ -95,3 +105,62 @@ class Look:
         if row.time is None or row.created_at is None or self._earliest is None:
             return False
         return row.time < window.since - SLACK and row.created_at < self._earliest
+
+
+class ReadBack:
+    """Clears up what is unknown in the ledger, a page at a time. Belongs to one thread."""
+
+    def __init__(self, register: Register, ledger: Ledger, service: StoredScans) -> None:
+        self._register, self._ledger, self._service = register, ledger, service
+        self._look: Look | None = None
+
+    @property
+    def under_way(self) -> bool:
+        return self._look is not None
+
+    def drop(self) -> None:
+        """Forget the look that is under way."""
+        self._look = None
+
+    def step(self, *, final: bool, sent_ago_s: float | None) -> int:
+        """Look at a page more, and return how many scans had arrived by it; where none is under way, begin a look.
+
+        What a final look did not find of an event did not arrive. Raises CloudError.
+        """
+        look = self._look = self._look or Look(self._windows(), final, sent_ago_s)
+        try:
+            found = self._step(look) if not look.over else 0
+        except Paced:
+            if not look.begun:  # how long ago the scans were sent would be wrong later
+                self._look = None
+            raise
+        if look.over:
+            self._look = None
+        return found
+
+    def _step(self, look: Look) -> int:
+        window = look.windows[0]
+        found = self._ledger.move(Outcome.FOUND, look.step(self._service, self._ours))
+        if found:
+            log.info("read back: %d scans of event %s had arrived", found, window.event_id)
+        if look.windows[:1] == [window] and window.event_id not in {each.event_id for each in self._ledger.unknown()}:
+            look.leave()  # all are found, so the rest of the pages need not be read
+        if look.windows[:1] != [window] and look.final and (lost := self._ledger.missing(window.event_id, window.upto)):
+            log.info("read back: %d scans of event %s had not arrived", lost, window.event_id)
+        return found
+
+    def _ours(self, row: ScanRow) -> int | None:
+        scan = self._register.scan_at(to_ms(row.time)) if row.time is not None else None
+        return scan.seq if scan is not None and plan.mark(scan) == row.mark() else None
+
+    def _windows(self) -> list[Window]:
+        return [window for each in self._ledger.unknown() if (window := self._window(each)) is not None]
+
+    def _window(self, unknown: Unknown) -> Window | None:
+        """Times grow with the numbers. None where the journal has lost an end: the next look does without that."""
+        ends = self._register.scans([unknown.first, unknown.last])
+        if len(ends) < len({unknown.first, unknown.last}):
+            lost = {unknown.first, unknown.last} - {scan.seq for scan in ends}
+            self._ledger.move(Outcome.VANISHED, sorted(lost), VANISHED)
+            return None
+        return Window(unknown.event_id, unknown.last, ends[0].at, ends[-1].at)

@@ -18,14 +18,12 @@ from dataclasses import replace
 from typing import Protocol
 
 from kiosk import clock, plan
-from kiosk.cloud.answers import ScanRow
 from kiosk.errors import CloudError, Misaddressed, NoAnswer, Paced, Rejected, TooLarge, Unauthorized
 from kiosk.model import Delivery, Parcel
 from kiosk.outcome import Outcome
 from kiosk.plan import Doubt
-from kiosk.store.database import to_ms
-from kiosk.store.ledger import Ledger, Unknown
-from kiosk.sync.readback import Look, StoredScans, Window
+from kiosk.store.ledger import Ledger
+from kiosk.sync.readback import VANISHED, ReadBack, StoredScans
 from kiosk.sync.register import Register
 
 log = logging.getLogger(__name__)
@@ -33,7 +31,6 @@ log = logging.getLogger(__name__)
 FORBIDDEN = (Unauthorized, Misaddressed, Rejected)
 """How a cloud says that it does not let us read back what it has."""
 
-VANISHED = "the journal no longer has this scan"
 HELD = "%s; whether some scans arrived cannot be looked up, so they are held: `kiosk retry --unknown` sends them again"
 
 
@@ -67,7 +64,7 @@ class Upload:
         self._on_unknown: plan.OnUnknown = on_unknown
         self._quiet_s = quiet_s
         self._pace = plan.Pace(batch_size, batch_size)
-        self._look: Look | None = None
+        self._looking = ReadBack(register, ledger, service)
         self._ready: Sequence[Parcel] = ()
         self._confirmed: Sequence[int] = ()
         self.asks_person = self.heard = False
@@ -118,7 +115,7 @@ class Upload:
             pending=self._ledger.numbers(Delivery.PENDING, self._pace.size),
             unknown=bool(self._ledger.numbers(Delivery.UNKNOWN, 1)),
             doubt=self._doubt,
-            looking=self._look is not None,
+            looking=self._looking.under_way,
             on_unknown=self._on_unknown,
             size=self._pace.size,
             now_s=now_s,
@@ -154,7 +151,8 @@ class Upload:
             numbers
         ):  # the journal was put in another's place just now
             return
-        self._look, self._quiet_s = None, 0.0
+        self._looking.drop()
+        self._quiet_s = 0.0
         try:
             self._service.hand_in(parcels, self._prepare_next)
         except NoAnswer as error:
@@ -190,49 +188,19 @@ class Upload:
     # --- reading back ------------------------------------------------------------------------------------------------
 
     def _read_back(self, *, final: bool) -> None:
-        """Look at one page more; at the end of an event's pages, what a final look did not find did not arrive."""
-        look = self._look = self._look or Look(self._windows(), final, self._sent_ago_s())
+        """Look at one page more of what the cloud has."""
         try:
-            if not look.over:
-                self._look_at_page(look)
+            found = self._looking.step(final=final, sent_ago_s=self._sent_ago_s())
         except Paced:
-            if not look.begun:  # how long ago the scans were sent would be wrong later
-                self._look = None
             raise
         except CloudError as error:
-            self._look = None
+            self._looking.drop()
             self._cannot_look(error)
             return
-        if look.over:
-            self._look, self._doubt = None, self._doubt.looked()
-
-    def _look_at_page(self, look: Look) -> None:
-        window = look.windows[0]
-        found = self._ledger.move(Outcome.FOUND, look.step(self._service, self._ours))
         self.heard, self.problem = True, None
         self._pace = self._pace.looked(arrived=bool(found))
-        if found:
-            log.info("read back: %d scans of event %s had arrived", found, window.event_id)
-        if look.windows[:1] == [window] and window.event_id not in {each.event_id for each in self._ledger.unknown()}:
-            look.leave()  # all are found, so the rest of the pages need not be read
-        if look.windows[:1] != [window] and look.final and (lost := self._ledger.missing(window.event_id, window.upto)):
-            log.info("read back: %d scans of event %s had not arrived", lost, window.event_id)
-
-    def _ours(self, row: ScanRow) -> int | None:
-        scan = self._register.scan_at(to_ms(row.time)) if row.time is not None else None
-        return scan.seq if scan is not None and plan.mark(scan) == row.mark() else None
-
-    def _windows(self) -> list[Window]:
-        return [window for each in self._ledger.unknown() if (window := self._window(each)) is not None]
-
-    def _window(self, unknown: Unknown) -> Window | None:
-        """Times grow with the numbers. None where the journal has lost an end: the next look does without that."""
-        ends = self._register.scans([unknown.first, unknown.last])
-        if len(ends) < len({unknown.first, unknown.last}):
-            lost = {unknown.first, unknown.last} - {scan.seq for scan in ends}
-            self._ledger.move(Outcome.VANISHED, sorted(lost), VANISHED)
-            return None
-        return Window(unknown.event_id, unknown.last, ends[0].at, ends[-1].at)
+        if not self._looking.under_way:
+            self._doubt = self._doubt.looked()
 
     def _cannot_look(self, error: CloudError) -> None:
         forbidden = isinstance(error, FORBIDDEN)
@@ -248,7 +216,8 @@ class Upload:
 
     def _doubt_all(self) -> None:
         """Nobody knows any more what the cloud has."""
-        self._look, self._ready, self._confirmed = None, (), ()
+        self._looking.drop()
+        self._ready = self._confirmed = ()
         self._doubt = self._doubts(self._quiet_s)
 
     def _doubts(self, quiet_s: float) -> Doubt:

@@ -24,6 +24,9 @@ MINUTE = timedelta(minutes=1)
 STRIDE = 8
 """By how much more the walk steps back each time it finds nothing it knows."""
 
+SLICE = 10
+"""How many pages are fetched at once before other things get their turn."""
+
 MOST_STEPS_BACK = 50
 """A list that never shows the same rows twice is walked through as it is; the count then tells what is missing."""
 

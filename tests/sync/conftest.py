@@ -128,7 +128,7 @@ class Door:
         """Look when all waiting times are over, and when so much time has passed at the cloud."""
         self.box.clock_offset_s += later_s
         for one in self.download.lists.values():
-            one.count_at = one._verify_at = 0.0
+            one.count_at = one.comparison._not_before_s = 0.0
         self.look()
 
     def look_and_die(self) -> None:

@@ -19,7 +19,7 @@ from kiosk.errors import CloudError, NoAnswer
 from kiosk.model import Moment
 from kiosk.sandbox import Sandbox
 from kiosk.store import tickets as store
-from kiosk.sync import eventlist as eventlist_room
+from kiosk.sync import comparison
 
 EVENT_ID = "62a1c0ffee0000000000e001"
 MANY = 3456
@@ -767,7 +767,7 @@ def test_a_list_that_shrank_too_much_is_kept_as_it_was_and_said_once(door, caplo
     assert (door.held(), door.gone(), door.state().shrunk_to) == (expected, set(), 40)
     assert door.state().complete
     said = [record.getMessage() for record in caplog.records if "shrank" in record.getMessage()]
-    assert said == [eventlist_room.shrunk(EVENT_ID, 60, 40)]
+    assert said == [comparison.shrunk(EVENT_ID, 60, 40)]
 
 
 def test_a_list_that_shrank_is_not_walked_through_again_while_the_count_stays_the_same(door):
