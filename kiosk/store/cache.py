@@ -11,15 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from kiosk.model import Listed, Moment, Passage
-from kiosk.store import tickets
+from kiosk.store import settling, tickets
 from kiosk.store.database import open_for_writing, to_ms, transaction
-from kiosk.store.ticketrows import FILE, INDEXES, SCHEMA, STORED, SWAP, row_of
+from kiosk.store.ticketrows import CHANGING, FILE, SCHEMA, SET, STORED, row_of
 from kiosk.store.tickets import ListState
 
 CACHE_KIB = 16_000
-
-MERGE = 10_000
-"""How many arrivals are merged in one transaction."""
 
 NEVER_MS = 1 << 62
 
@@ -27,23 +24,16 @@ KEPT_ANSWERS = 100
 """How many codes that were looked up one by one are kept in mind."""
 
 _MARKS = ", ".join("?" * len(STORED.split(", ")))
-_CHANGING = [column for column in STORED.split(", ") if column not in {"id", "list_no"}]
-_SET = ", ".join(f"{column} = excluded.{column}" for column in _CHANGING)
 _UPSERT = (  # what is here already is not written again
-    f"INSERT INTO ticket ({STORED}) VALUES ({_MARKS}) ON CONFLICT (id) DO UPDATE SET {_SET}, gone = 0 "  # noqa: S608
-    f"WHERE gone OR ({', '.join(f'ticket.{column}' for column in _CHANGING)}) "
-    f"IS NOT ({', '.join(f'excluded.{column}' for column in _CHANGING)})"
+    f"INSERT INTO ticket ({STORED}) VALUES ({_MARKS}) ON CONFLICT (id) DO UPDATE SET {SET}, gone = 0 "  # noqa: S608
+    f"WHERE gone OR ({', '.join(f'ticket.{column}' for column in CHANGING)}) "
+    f"IS NOT ({', '.join(f'excluded.{column}' for column in CHANGING)})"
+)
+_UPSERT_IF_NEWER = (
+    f"INSERT INTO ticket ({STORED}) VALUES ({_MARKS}) ON CONFLICT (id) DO UPDATE SET {SET}, gone = 0 "  # noqa: S608
+    "WHERE excluded.updated_ms >= ticket.updated_ms"
 )
 _APPEND = f"INSERT INTO arrival ({STORED}) VALUES ({_MARKS})"  # noqa: S608
-_MERGE = (
-    f"INSERT INTO ticket ({STORED}) SELECT {STORED} FROM arrival WHERE n <= ? ORDER BY n "  # noqa: S608
-    f"ON CONFLICT (id) DO UPDATE SET {_SET}, gone = 0 WHERE excluded.updated_ms >= ticket.updated_ms"
-)
-_OLDER_CODES = """
-INSERT OR IGNORE INTO former_code
-SELECT arrival.barcode, arrival.id FROM arrival JOIN ticket USING (id)
-WHERE arrival.n <= ? AND arrival.barcode <> ticket.barcode AND arrival.updated_ms < ticket.updated_ms
-"""
 _STATE = """
 INSERT INTO list (event_id, source, complete, watermark, upto, skip, expected, whole_at, shrunk_to,
                   checked_ms, checked_boot_id, checked_boottime_ns)
@@ -113,47 +103,8 @@ class Cache:
 
     def settle(self) -> None:
         """Put everything that has arrived in its place. A kill in the middle is made up for by the next call."""
-        if not tickets.arriving(self.database):
-            return
-        counts = "SELECT (SELECT count(*) FROM arrival), (SELECT count(*) FROM ticket)"
-        arrived, settled = self.database.execute(counts).fetchone()
-        if arrived > settled:
-            with transaction(self.database):
-                self._swap()
-        while tickets.arriving(self.database):
-            with transaction(self.database):
-                self._merge()
-        self.fold()
-
-    def _swap(self) -> None:
-        for statement in SWAP:
-            self.database.execute(statement)
-        try:
-            self.database.execute(INDEXES[0])
-        except sqlite3.IntegrityError:  # rows that moved between pages came twice
-            self._keep_newest()
-            self.database.execute(INDEXES[0])
-        for statement in INDEXES[1:]:
-            self.database.execute(statement)
-
-    def _keep_newest(self) -> None:
-        self.database.execute("CREATE INDEX by_id ON ticket (id)")
-        for (ticket_id,) in self.database.execute("SELECT id FROM ticket GROUP BY id HAVING count(*) > 1").fetchall():
-            newest = "SELECT n, barcode FROM ticket WHERE id = ? ORDER BY updated_ms DESC, n DESC LIMIT 1"
-            number, barcode = self.database.execute(newest, (ticket_id,)).fetchone()
-            self.database.execute(
-                "INSERT OR IGNORE INTO former_code SELECT barcode, id FROM ticket WHERE id = ? AND barcode <> ?",
-                (ticket_id, barcode),
-            )
-            self.database.execute("DELETE FROM ticket WHERE id = ? AND n <> ?", (ticket_id, number))
-        self.database.execute("DROP INDEX by_id")
-
-    def _merge(self) -> None:
-        last = self.database.execute("SELECT max(n) FROM (SELECT n FROM arrival ORDER BY n LIMIT ?)", (MERGE,))
-        upto = last.fetchone()
-        self.database.execute(_OLDER_CODES, upto)
-        self.database.execute(_MERGE, upto)
-        self.database.execute("DELETE FROM arrival WHERE n <= ?", upto)
+        if settling.settle(self.database):
+            self.fold()
 
     def note_unreadable(self, state: ListState, rows: Mapping[str, str], readable: Iterable[str] = ()) -> None:
         """Remember which rows could not be read and why, and which can be read again."""
@@ -253,9 +204,9 @@ class Cache:
             self.database.execute("INSERT OR REPLACE INTO setting VALUES (?, ?)", (name, json.dumps(value)))
 
     def store_answer(self, barcode: str, found: Iterable[Listed], state: ListState, now: Moment) -> None:
-        """Store what the cloud said of one code, for the gate that waits for it."""
+        """Store what the cloud said of one code, for the gate that waits for it; what is newer here stays."""
         with transaction(self.database):
-            self.database.executemany(_UPSERT, (self._stored(row, state.no) for row in found))
+            self.database.executemany(_UPSERT_IF_NEWER, (self._stored(row, state.no) for row in found))
             self.database.execute(
                 "INSERT OR REPLACE INTO asked VALUES (?, ?, ?)", (barcode, now.boot_id, now.boottime_ns)
             )

@@ -29,6 +29,9 @@ COLUMNS = (
 """A ticket, in the order of the noun's fields."""
 
 STORED = f"{COLUMNS}, list_no, updated_ms, unread"
+CHANGING = [column for column in STORED.split(", ") if column not in {"id", "list_no"}]
+SET = ", ".join(f"{column} = excluded.{column}" for column in CHANGING)
+"""What a newer row of the same ticket overwrites."""
 
 _TABLE = """
     n INTEGER PRIMARY KEY,
