@@ -56,6 +56,13 @@ def test_a_ticket_is_read_back_as_it_was_stored(pen, seen, ticket):
     assert files.by_barcode(seen, ticket.barcode) == (ticket,)
 
 
+@pytest.mark.parametrize(("looked_up_at", "status"), [(FIRST, "INVALID"), (SECOND, "VALID"), (THIRD, "VALID")])
+def test_a_look_up_that_was_overtaken_by_an_increment_undoes_nothing(pen, seen, looked_up_at, status):
+    store(pen, replace(PLAIN, status="INVALID"))
+    pen.store_answer("TKT1", [Listed(PLAIN, datetime.fromisoformat(looked_up_at))], pen.list_of("e-1"), STATE.checked)
+    assert [ticket.status for ticket in files.by_barcode(seen, "TKT1")] == [status]
+
+
 words = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1, max_size=20)
 times = st.none() | st.integers(0, 4 * 10**12).map(
     lambda ms: datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=ms)
