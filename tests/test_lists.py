@@ -66,7 +66,7 @@ def test_a_sync_that_is_killed_after_each_page_and_in_between_ends_with_the_very
     assert kiosk.call("sync", "--once").returncode == 0
     assert held(kiosk) == offered(count)
     assert kiosk.status()["tickets"] | {"ageSeconds": 0} == {
-        "total": count, "complete": True, "ageSeconds": 0, "expected": None, "refused": [],
+        "total": count, "complete": True, "ageSeconds": 0, "expected": None, "refused": [], "shrunkTo": None,
     }  # fmt: skip
 
 

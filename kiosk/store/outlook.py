@@ -54,7 +54,8 @@ class Outlook:
         """Return how good the list of these events is; `ageSeconds` is None when it never was whole."""
         database = self._file("tickets", tickets.reader)
         if database is None:
-            return {"total": 0, "complete": False, "ageSeconds": None, "expected": None, "refused": []}
+            nothing = {"total": 0, "complete": False, "ageSeconds": None, "expected": None}
+            return {**nothing, "refused": [], "shrunkTo": None}
         known = tickets.lists(database)
         states = [known.get(event) for event in events]
         ages = [state.age_s(now) if state is not None else None for state in states]
@@ -63,7 +64,7 @@ class Outlook:
             "complete": bool(states) and all(state is not None and state.complete for state in states),
             "ageSeconds": round(max(age or 0.0 for age in ages)) if ages and None not in ages else None,
             "expected": _expected(states),
-            "refused": [state.event_id for state in states if state is not None and state.shrunk_to is not None],
+            **_shrunken([state for state in states if state is not None and state.shrunk_to is not None]),
         }
 
     def settings(self) -> Any:
@@ -120,6 +121,12 @@ class Outlook:
         for database in self._open.values():
             database.close()
         self._open.clear()
+
+
+def _shrunken(states: Sequence[ListState]) -> dict[str, Any]:
+    """The lists that shrank too much to be believed, and how many tickets the cloud has of them now."""
+    left = sum(state.shrunk_to or 0 for state in states)
+    return {"refused": [state.event_id for state in states], "shrunkTo": left if states else None}
 
 
 def _expected(states: Sequence[ListState | None]) -> int | None:

@@ -55,7 +55,7 @@ def test_with_nothing_there_and_nothing_running_it_answers_all_the_same(kiosk):
     assert {found[program] for program in ("gate", "sync", "display")} == {"down"}
     assert found["scanners"] == [{"name": "left", "kind": "serial", "device": kiosk.scanner, "connected": False}]
     assert found["tickets"] == {
-        "total": 0, "complete": False, "ageSeconds": None, "expected": None, "refused": [],
+        "total": 0, "complete": False, "ageSeconds": None, "expected": None, "refused": [], "shrunkTo": None,
     }  # fmt: skip
     assert found["outbox"]["oldestSeconds"] is None
     assert sum(found["counts"].values()) == 0

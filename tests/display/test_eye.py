@@ -42,6 +42,7 @@ def test_it_says_at_once_how_everything_is(door, eye):
     }
     assert found["tickets"] == {
         "total": 3, "complete": True, "ageSeconds": 0, "old": False, "expected": None, "refused": [],
+        "shrunkTo": None,
     }  # fmt: skip
     assert (found["online"], found["syncAlive"], found["shown"]) == (True, True, None)
 
@@ -191,6 +192,7 @@ def test_an_incomplete_list_and_an_old_one_are_told_apart(door, eye):
     door.list_tickets(2, complete=False)
     assert facts(eye.look(clock.now()))["tickets"] == {
         "total": 2, "complete": False, "ageSeconds": None, "old": False, "expected": None, "refused": [],
+        "shrunkTo": None,
     }  # fmt: skip
     door.list_tickets(2)
     assert facts(eye.look(later(90_000)))["tickets"]["old"] is True

@@ -1,12 +1,16 @@
 """The page in a real browser: what a person at the door sees."""
 
 import signal
+from contextlib import closing
+from dataclasses import replace
 from itertools import pairwise
 from urllib.parse import urlsplit
 
 import pytest
 
 from kiosk.model import Direction, Reason, Ticket
+from kiosk.store import tickets
+from kiosk.store.cache import Cache
 
 pytestmark = pytest.mark.needs("chromium")
 
@@ -271,6 +275,15 @@ def test_a_refused_credential_is_red_and_says_that_deliveries_have_stopped(door,
     reason = "document.querySelector('#banners .reason')"
     assert screen.page.evaluate(f"{reason}.scrollHeight <= {reason}.clientHeight"), "cut off"
     assert screen.page.evaluate(CONTRASTS) == []
+
+
+def test_a_list_that_shrank_is_said_to_staff(door, screen):
+    door.list_tickets(3)
+    with closing(Cache(door.data_dir)) as store:
+        state = tickets.lists(store.database)["e1"]
+        store.keep_aside(["t-1", "t-2"], replace(state, shrunk_to=1))
+    screen.wait_for_text("banners", "shrank to 1")
+    assert banners(screen)[0][1] == "bad"
 
 
 def test_another_credential_that_is_refused_stops_no_deliveries(door, screen):

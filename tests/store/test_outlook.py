@@ -28,7 +28,7 @@ NOBODY = Verdict(Direction.CHECKIN, Result.DECLINED, Reason.UNKNOWN)
 NOBODY_OUT = Verdict(Direction.CHECKOUT, Result.DECLINED, Reason.UNKNOWN)
 VERDICTS = [IN, OUT, OUT_UNSEEN, AGAIN, NOBODY, NOBODY_OUT]
 EMPTY = {"pending": 0, "inflight": 0, "unknown": 0, "refused": 0, "local": 0, "oldestSeconds": None}
-NO_LIST = {"total": 0, "complete": False, "ageSeconds": None, "expected": None, "refused": []}
+NO_LIST = {"total": 0, "complete": False, "ageSeconds": None, "expected": None, "refused": [], "shrunkTo": None}
 
 
 def moment(seconds: float = 0.0, *, wall_s: float | None = None, boot: str = "boot-1") -> Moment:

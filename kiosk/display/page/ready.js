@@ -80,6 +80,8 @@ function banners({ gate, tickets, outbox, syncAlive, online, cloudProblem, deliv
     ...missing.map((scanner) => `Scanner “${scanner.name}” is missing`),
     outbox?.refused && `${number(outbox.refused)} scans were refused by the cloud`,
     !tickets && "The ticket list cannot be read",
+    tickets?.refused.length &&
+      `The cloud’s ticket list shrank to ${number(tickets.shrunkTo)}: it is kept as it was. See “kiosk tickets”`,
   ];
   const worth = [
     open && tickets && !tickets.complete && "The ticket list is incomplete",

@@ -7,7 +7,8 @@
  * @typedef {{showing: number, ageMs: number, seq: number | null, lane: string, headline: string, result: string,
  *   reason: string | null, message: string, ticketName: string | null, name: string | null, area: string | null,
  *   row: string | null, seat: string | null, type: string | null, codeEnd: string | null, repeated: boolean}} Shown
- * @typedef {{total: number, complete: boolean, ageSeconds: number | null, old: boolean}} Tickets
+ * @typedef {{total: number, complete: boolean, ageSeconds: number | null, old: boolean,
+ *   refused: string[], shrunkTo: number | null}} Tickets
  * @typedef {{pending: number, inflight: number, unknown: number, refused: number}} Outbox
  * @typedef {{checkin: number, checkout: number, declined: number, inside: number}} Counts
  * @typedef {{success: string, declined: string, repeated: string, highlighted: string,
