@@ -142,9 +142,15 @@ class Gate:
         if held is not None:
             return self._tell(case, replace(held, repeated=True))
         lookup = self._look_up(case)
-        if lookup.unknown and case.rules.events and self._waiting.begin(case):
+        if self._may_be_new(case, lookup) and self._waiting.begin(case):
             return None
         return self._tell(case, self._judge(case, lookup))
+
+    @staticmethod
+    def _may_be_new(case: Case, lookup: Lookup) -> bool:
+        """Who goes out with a ticket that the list no longer has need not wait: nobody is kept inside."""
+        out_again = lookup.gone is not None and case.direction is Direction.CHECKOUT
+        return lookup.unknown and bool(case.rules.events) and not out_again
 
     def tend(self, now_ns: float) -> None:
         """Answer those whose waiting is over at this time since boot."""

@@ -155,8 +155,8 @@ class Lookup:
 
     @property
     def unknown(self) -> bool:
-        """Whether no ticket has, or had, this code."""
-        return not self.tickets and self.reissued is None and self.gone is None
+        """Whether no ticket has this code, as far as the list goes, nor had it before it got a new one."""
+        return not self.tickets and self.reissued is None
 
 
 @dataclass(frozen=True, slots=True)

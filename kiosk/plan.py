@@ -201,7 +201,7 @@ class Pace:
     def was_too_large(self, size: int) -> Pace:
         """No batch of this size need be tried again."""
         half = max(1, size // 2)
-        return replace(self, size=half, full=half, failures=0)
+        return replace(self, size=half, full=half if size > 1 else self.full, failures=0)
 
     def failed(self, now_s: float, chance: float, asked_s: float | None = None) -> Pace:
         failures, until_s = self.failures + 1, now_s + back_off_s(self.failures + 1, chance, asked_s)
@@ -219,4 +219,5 @@ class Pace:
         """Something was sent and not answered: let it come to rest, and longer each time."""
         rest_s = min(LONGEST_WAIT_S, SETTLE_S * 2.0 ** min(self.failures, 16))
         doubt = Doubt(now_s + rest_s, now_s + (RUN_S if running else SETTLE_S), sent_s=now_s)
-        return replace(self, failures=self.failures + 1, not_before_s=0.0), doubt
+        size = max(1, self.size // 2)  # a slow line may carry half of it in time
+        return replace(self, size=size, failures=self.failures + 1, not_before_s=0.0), doubt

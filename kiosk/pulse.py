@@ -53,7 +53,9 @@ class Pulse:
             self._say(facts | {"beat_ns": 0, "ended_ns": clock.boottime_ns()})
 
     def quiet_s(self) -> float:
-        """Return for how long, at least, the program before this one has not run: at most since this boot."""
+        """Return for how long, at least, the program before this one has not run."""
+        if feel(self._path.parent, self._path.stem) is None:  # nobody knows
+            return 0.0
         last = self.last()
         times = [last.get("beat_ns"), last.get("ended_ns")]
         return (clock.boottime_ns() - max((at for at in times if isinstance(at, int)), default=0)) / 1e9

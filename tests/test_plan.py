@@ -188,7 +188,7 @@ def test_no_standing_at_all_makes_the_planner_raise(standing):
 def test_what_was_sent_and_not_answered_is_left_to_settle_before_anyone_looks():
     pace, doubt = Pace(200, 200, not_before_s=99.0).settling(100.0, running=False)
     assert doubt == Doubt(100.0 + plan.SETTLE_S, 100.0 + plan.SETTLE_S, sent_s=100.0)
-    assert pace == Pace(200, 200, failures=1)
+    assert pace == Pace(100, 200, failures=1)  # a slow line may carry half of it in time
 
 
 def test_a_request_that_nobody_heard_the_end_of_may_be_at_work_for_long_after_a_first_look():

@@ -81,7 +81,7 @@ def test_a_program_has_been_quiet_since_it_ended_or_else_since_its_last_beat(tmp
 def test_of_a_program_that_said_nothing_in_this_boot_no_more_is_known_than_that_the_boot_was_after_it(tmp_path, said):
     pulse = Pulse(tmp_path, "gate")
     up_s = clock.boottime_ns() / 1e9
-    assert since(pulse, up_s)
+    assert since(pulse, 0.0)  # without a word of it nothing is known at all
     pulse.beat()
     rewrite(tmp_path, **said)
     assert since(pulse, up_s)

@@ -25,7 +25,7 @@ from kiosk.cloud.portier import Portier
 from kiosk.config import Config
 from kiosk.errors import NoListYet, StoreError, TooNew
 from kiosk.pulse import BEAT_S, Pulse
-from kiosk.store import tickets
+from kiosk.store import journal, tickets
 from kiosk.store.cache import Cache
 from kiosk.store.database import own
 from kiosk.store.ledger import Ledger, withdraw_reports
@@ -63,7 +63,7 @@ def command(setup: Setup, once: bool) -> None:
     """
     log_to_stderr("sync")
     data_dir, pulse = setup.data_dir(), Pulse(setup.runtime_dir(), "sync")
-    ran_before = (data_dir / LOCK).exists() or bool(pulse.last())
+    ran_before = (data_dir / LOCK).exists() or bool(pulse.last()) or journal.is_of_another_boot(data_dir)
     with own(data_dir / LOCK, "sync"):
         hands = _Hands(setup.config, data_dir, pulse, ran_before=ran_before)
         if not setup.config.sync.report_unknown:
@@ -154,6 +154,8 @@ class _Hands:
 
 def _pass(hands: _Hands) -> bool:
     def work() -> bool:
+        with hands.upload() as upload, Backlog() as backlog:
+            delivered = upload_once(upload, hands.contact, hands.stop, progress=backlog)
         try:
             with hands.download() as parts:
                 download_once(*parts, hands.contact, hands.stop)
@@ -161,8 +163,6 @@ def _pass(hands: _Hands) -> bool:
             raise
         except (StoreError, sqlite3.Error) as error:  # a list that is damaged costs a list, never a delivery
             log.error(DAMAGED, error)
-        with hands.upload() as upload, Backlog() as backlog:
-            delivered = upload_once(upload, hands.contact, hands.stop, progress=backlog)
         return delivered and (not hands.config.sync.report_unknown or _report_once(hands))
 
     return _work([work], hands) == [True]

@@ -24,6 +24,8 @@ from pydantic.alias_generators import to_camel
 
 from kiosk.model import Direction, Listed, Result, Ticket
 from kiosk.plan import Mark
+from kiosk.settings import Lenient
+from kiosk.words import stamp
 
 Id = Annotated[str, Field(min_length=1, max_length=512)]
 
@@ -170,23 +172,28 @@ class EventRow(_Row):
 
 
 class ScanRow(_Row):
-    """A stored scan. Other devices' may lack a device."""
+    """A stored scan. Other devices' may lack a device; what is odd and not needed counts as not there."""
 
-    id: str | None = Field(default=None, alias="_id")
+    id: Annotated[str | None, Lenient] = Field(default=None, alias="_id")
     ticket_id: Id
-    barcode: str
+    barcode: Annotated[str | None, Lenient] = None
     type: Direction
     scan_result: Result
-    time: Time | None = None
-    created_at: Time | None = None
-    device_id: str | None = None
+    time: Annotated[Time | None, Lenient] = None
+    created_at: Annotated[Time | None, Lenient] = None
+    device_id: Annotated[str | None, Lenient] = None
 
     @property
     def at(self) -> datetime | None:
         return self.time or self.created_at
 
+    def named(self) -> tuple[object, ...]:
+        """What this says of a scan, for comparing it with one that was sent."""
+        time = stamp(self.time) if self.time is not None else None
+        return (self.ticket_id, self.barcode, self.type.value, self.scan_result.value, time, self.device_id)
+
     def mark(self) -> Mark | None:
-        if self.time is None:
+        if self.time is None or self.barcode is None:
             return None
         return Mark(self.device_id, self.time, self.barcode, self.type, self.scan_result)
 
@@ -202,7 +209,8 @@ def ticket_rows(rows: Sequence[object]) -> tuple[list[Listed], dict[str, str]]:
             try:
                 good.append(TicketRow.model_validate(_mended(row)).listed())
             except ValidationError as error:
-                bad[_key(row)] = _first(error)
+                key, copies = _key(row), sum(name.startswith(_key(row)) for name in bad)
+                bad[f"{key} {copies + 1}" if copies else key] = _first(error)
         return good, bad
 
 
@@ -235,10 +243,15 @@ def confirms(answer: object, sent: Sequence[Mapping[str, object]]) -> bool:
     One scan object is what is documented, an array what was sent: both must be scans, and ours.
     """
     rows = answer if isinstance(answer, list) else [answer]
-    known = {(scan["ticketId"], scan["barcode"], scan["type"], scan["scanResult"]) for scan in sent}
-    read = scan_rows(rows)
-    ours = [row for row in read if (row.ticket_id, row.barcode, row.type, row.scan_result) in known]
+    known = {_named(scan, time=time, device=device) for scan in sent for time in (0, 1) for device in (0, 1)}
+    ours = [row for row in scan_rows(rows) if row.named() in known]
     return bool(ours) and len(ours) == len(rows) and (not isinstance(answer, list) or len(rows) == len(sent))
+
+
+def _named(scan: Mapping[str, object], *, time: int, device: int) -> tuple[object, ...]:
+    """What an answer may say of a scan that was sent, with its time and its device or without."""
+    said = (scan["ticketId"], scan["barcode"], scan["type"], scan["scanResult"])
+    return (*said, scan.get("time") if time else None, scan.get("deviceId") if device else None)
 
 
 def _first(error: ValidationError) -> str:

@@ -69,6 +69,10 @@ class Portier:
         if not confirms(answer.body, pack.rows):
             raise NoAnswer("the answer to an upload does not name our scans", running=False)
 
+    def children(self, parent_event_id: str, skip: int, top: int) -> ScanPage:
+        """Read some of the scans of an event's children, newest first."""
+        return self._page(skip, top, parentEventId=parent_event_id)
+
     def page(
         self, event_id: str, skip: int, top: int, since: datetime | None = None, until: datetime | None = None
     ) -> ScanPage:
@@ -79,7 +83,10 @@ class Portier:
         window = {"$gte": since, "$lte": until}
         limits = {name: stamp(at) for name, at in window.items() if at is not None}
         query = {"time": json.dumps(limits)} if limits else {}
-        answer = self._line.get("/scans", eventId=event_id, top=top, skip=skip, **query)
+        return self._page(skip, top, eventId=event_id, **query)
+
+    def _page(self, skip: int, top: int, **query: str) -> ScanPage:
+        answer = self._line.get("/scans", top=top, skip=skip, **query)
         try:
             found = Page.model_validate(answer.body)
         except ValidationError as error:

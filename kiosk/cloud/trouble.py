@@ -51,7 +51,7 @@ def failure(error: Exception, host: str, peer: str, now: datetime, *, unsent: bo
     root = _root(error)
     if unsent or isinstance(error, NOTHING_SENT):
         return NotSent(f"cannot reach {peer}: {_unreached(error, root, now)}")
-    return NoAnswer(f"no answer from {host}: {_broken_off(error, root)}", running=_running(error, root))
+    return NoAnswer(f"no answer from {host}: {_broken_off(error, root)}", running=_running(error))
 
 
 def late(host: str, peer: str, *, unsent: bool) -> NotSent | NoAnswer:
@@ -116,7 +116,6 @@ def _certificate(root: ssl.SSLCertVerificationError, now: datetime) -> str:
     return f"its certificate is not accepted: {plain(root.verify_message)[:100]}"
 
 
-def _running(error: Exception, root: BaseException) -> bool:
-    """Whether the request may still be at work over there: not when the other side has ended it."""
-    ended = isinstance(root, ConnectionError | ssl.SSLError)
-    return not ended and not isinstance(error, httpx.RemoteProtocolError | httpx.DecodingError)
+def _running(error: Exception) -> bool:
+    """Whether the request may still be at work over there: it was somebody in between, perhaps, who hung up."""
+    return not isinstance(error, httpx.DecodingError)

@@ -21,6 +21,12 @@ import httpx
 
 from kiosk.errors import ConfigError
 
+LONGEST = 32 << 20
+"""Bytes of the longest answer: a page of tickets has about one million."""
+
+UNPACKED = frozenset({b"content-encoding", b"content-length", b"transfer-encoding"})
+"""What no longer holds for a body that was read."""
+
 HEADERS = {"Accept": "application/json", "User-Agent": "kiosk"}
 
 
@@ -65,7 +71,7 @@ class Wire:
         self.unsent = False
         self._is_out.clear()
         found: Future[httpx.Response] = Future()
-        ask = partial(self._client.request, method, path, extensions={"trace": self._notice}, **content)
+        ask = partial(self._fetch, method, path, extensions={"trace": self._notice}, **content)
         self._hand_over(ask, found)
         until_s = time.monotonic() + seconds
         if meanwhile is not None and self._is_out.wait(seconds):  # before that it would only be in the way
@@ -79,6 +85,17 @@ class Wire:
     def close(self) -> None:
         self._asked.put(None)
         self._client.close()
+
+    def _fetch(self, method: str, path: str, **content: Any) -> httpx.Response:
+        """Read an answer to its end, or until it is longer than any can be."""
+        body = bytearray()
+        with self._client.stream(method, path, **content) as answer:
+            for part in answer.iter_bytes():
+                body += part
+                if len(body) > LONGEST:
+                    raise httpx.DecodingError("an answer without end", request=answer.request)
+            kept = [(name, value) for name, value in answer.headers.raw if name.lower() not in UNPACKED]
+            return httpx.Response(answer.status_code, headers=kept, content=bytes(body), request=answer.request)
 
     def _hand_over(self, ask: Callable[[], httpx.Response], found: Future[httpx.Response]) -> None:
         if self._carrier is None:

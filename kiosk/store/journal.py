@@ -17,7 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from kiosk.errors import NotRecorded, StoreError
+from kiosk import clock
+from kiosk.errors import NoListYet, NotRecorded, StoreError
 from kiosk.model import Direction, Moment, Parcel, Passage, Reading, Reason, Result, Scan, Ticket, Verdict
 from kiosk.store import pruning, scanrows, wanted
 from kiosk.store.database import Schema, from_ms, open_for_reading, open_for_writing, to_ms, transaction
@@ -165,6 +166,17 @@ def first_seq(database: sqlite3.Connection) -> int:
     return int(database.execute("SELECT coalesce(min(seq), 0) FROM scan").fetchone()[0])
 
 
+def is_of_another_boot(directory: Path) -> bool:
+    """Tell whether the journal was begun in another boot than this one: then it may come from another card."""
+    try:
+        database = reader(directory)
+    except NoListYet:
+        return False
+    row = database.execute("SELECT boot_id FROM scan ORDER BY seq LIMIT 1").fetchone()
+    database.close()
+    return row is not None and row[0] != clock.boot_id()
+
+
 def count_after(database: sqlite3.Connection, seq: int) -> tuple[int, int, int | None]:
     """Return how many scans after this one can be delivered, how many cannot, and the first one that can."""
     deliverable, local, first = database.execute(
@@ -221,13 +233,16 @@ def scan_at(database: sqlite3.Connection, time_ms: int) -> Scan | None:
     return scan if scan is not None and to_ms(scan.at) == time_ms else None
 
 
-def was_here(database: sqlite3.Connection, ticket_id: str, time_ms: int) -> bool:
-    """Tell whether this ticket's scan of this time is ours, still kept or not; declined ones are forgotten."""
+def was_here(database: sqlite3.Connection, ticket_id: str, time_ms: int, device_id: str | None) -> bool:
+    """Tell whether this ticket's scan of this time is ours, still kept or not; declined ones are forgotten.
+
+    The device is the one that it was then; None where nobody knows.
+    """
     scan = scan_at(database, time_ms)
     if scan is not None and scan.verdict.ticket is not None and scan.verdict.ticket.id == ticket_id:
-        return True
-    query = "SELECT 1 FROM passage WHERE ticket_id = ? AND time_ms = ?"
-    return database.execute(query, (ticket_id, time_ms)).fetchone() is not None
+        return device_id in {scan.device_id, None}
+    query = "SELECT 1 FROM passage WHERE ticket_id = ?1 AND time_ms = ?2 AND (?3 IS NULL OR device_id = ?3)"
+    return database.execute(query, (ticket_id, time_ms, device_id)).fetchone() is not None
 
 
 def count(database: sqlite3.Connection, counts: Counts) -> Counts:

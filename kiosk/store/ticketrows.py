@@ -30,8 +30,11 @@ COLUMNS = (
 
 STORED = f"{COLUMNS}, list_no, updated_ms, unread"
 CHANGING = [column for column in STORED.split(", ") if column not in {"id", "list_no"}]
-SET = ", ".join(f"{column} = excluded.{column}" for column in CHANGING)
-"""What a newer row of the same ticket overwrites."""
+SET = (
+    ", ".join(f"{column} = excluded.{column}" for column in CHANGING)
+    + ", list_no = iif(excluded.event_id <> ticket.event_id, excluded.list_no, ticket.list_no)"
+)
+"""What a newer row of the same ticket overwrites; one that moved to another event is on that one's list now."""
 
 _TABLE = """
     n INTEGER PRIMARY KEY,
@@ -71,6 +74,7 @@ INDEXES = (
     "CREATE UNIQUE INDEX ticket_by_id ON ticket (id)",
     "CREATE INDEX ticket_by_barcode ON ticket (barcode, list_no, gone)",
     "CREATE INDEX ticket_unread ON ticket (list_no) WHERE unread IS NOT NULL",
+    "CREATE INDEX ticket_by_parent ON ticket (parent_event_id) WHERE parent_event_id IS NOT NULL",
     # A ticket that gets a new code keeps the old one in mind, so that the door can say `reissued`.
     """
     CREATE TRIGGER ticket_gets_a_new_code AFTER UPDATE OF barcode ON ticket WHEN old.barcode <> new.barcode
@@ -82,7 +86,7 @@ INDEXES = (
 )
 SWAP = (
     "DROP INDEX arrival_by_portion",
-    *(f"DROP INDEX {name}" for name in ("ticket_by_id", "ticket_by_barcode", "ticket_unread")),
+    *(f"DROP INDEX {name}" for name in ("ticket_by_id", "ticket_by_barcode", "ticket_unread", "ticket_by_parent")),
     "DROP TRIGGER ticket_gets_a_new_code",
     "ALTER TABLE ticket RENAME TO smaller",
     "ALTER TABLE arrival RENAME TO ticket",

@@ -155,11 +155,23 @@ def codes_used_twice(database: sqlite3.Connection, limit: int = 20) -> list[tupl
 
 
 def elsewhere(database: sqlite3.Connection, ticket_id: str) -> list[Passage]:
-    """Return the ticket's approved scans at other doors, by the time they carry."""
+    """Return the ticket's approved scans at other doors, by the time they carry; one that came twice is one."""
     rows = database.execute(
-        "SELECT type, time_ms, device_id FROM elsewhere WHERE ticket_id = ? ORDER BY time_ms", (ticket_id,)
+        "SELECT DISTINCT type, time_ms, device_id FROM elsewhere WHERE ticket_id = ? ORDER BY time_ms", (ticket_id,)
     )
     return [Passage(Direction(kind), from_ms(time_ms), device_id) for kind, time_ms, device_id in rows]
+
+
+def has_children(database: sqlite3.Connection, event_id: str) -> bool:
+    """Tell whether tickets of other events are admitted as this one's: it is their parent."""
+    query = "SELECT 1 FROM ticket WHERE parent_event_id = ? AND event_id <> ? LIMIT 1"
+    return database.execute(query, (event_id, event_id)).fetchone() is not None
+
+
+def newest_change(database: sqlite3.Connection, state: ListState) -> int | None:
+    """Return the time, in milliseconds, of the latest change of a list that is here; None where no row has one."""
+    query = "SELECT max(updated_ms) FROM ticket WHERE list_no = ?"
+    return database.execute(query, (state.no,)).fetchone()[0] or None
 
 
 def asked(database: sqlite3.Connection, barcode: str) -> tuple[str, int] | None:

@@ -63,7 +63,7 @@ class Comparison:
             return False
         for _ in range(SLICE):
             good, bad = self._fetch(walk)
-            walk.until = walk.until or end(walk)
+            walk.close(end(walk))
             walk.unreadable |= bad
             self._store.store(good, state)
             self._see([row.ticket.id for row in good])

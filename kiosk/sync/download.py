@@ -5,13 +5,14 @@ from __future__ import annotations
 import logging
 import sqlite3
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
 from kiosk import clock, config
 from kiosk.cloud.line import Reply
-from kiosk.errors import CloudError, Paced, TooMany
+from kiosk.errors import CloudError, NoAnswer, Paced, TooMany
 from kiosk.settings import Settings, rules, tickets_interval_s
 from kiosk.store import tickets
 from kiosk.store.cache import Cache
@@ -51,12 +52,20 @@ class Download:
     def look_at_settings(self) -> None:
         """Fetch what this device is to do, and what the events are called. Raises CloudError."""
         answer = self.access.settings()
+        self._refuse_emptied(Settings.model_validate(answer.body))
         self.store.store_setting(DEVICE_SETTINGS, answer.body)
         self._cloud_at = answer.date or self._cloud_at
         nameless = set(self.events()) - set(tickets.event_names(self.store.database))
         if nameless or time.monotonic() >= self._names_at:
-            self.store.store_events(self.access.events())
-            self._names_at = time.monotonic() + NAMES_EVERY_S
+            with suppress(Paced):  # names can wait; the settings are not asked for again for their sake
+                self.store.store_events(self.access.events())
+                self._names_at = time.monotonic() + NAMES_EVERY_S
+
+    def _refuse_emptied(self, found: Settings) -> None:
+        """Settings that were there and suddenly say nothing at all are no settings: a gate must not close for them."""
+        last = self.settings()
+        if found.device_settings is None and last is not None and last.device_settings is not None:
+            raise NoAnswer("the device settings are suddenly empty: the last ones stay in force", running=False)
 
     def settings(self) -> Settings | None:
         """Return what the cloud last said, None before it said anything."""

@@ -34,6 +34,7 @@ class StoredScans(Protocol):
     """Raises CloudError."""
 
     def page(self, event_id: str, skip: int, top: int) -> ScanPage: ...
+    def children(self, parent_event_id: str, skip: int, top: int) -> ScanPage: ...
 
 
 @dataclass(slots=True)
@@ -52,25 +53,30 @@ class Elsewhere:
         failed: CloudError | None = None
         for event_id in self.events():
             try:
-                self._look(event_id)
+                self._look(event_id, event_id, self.scans.page)
+                if tickets.has_children(self.store.database, event_id):
+                    self._look(f"children of {event_id}", event_id, self.scans.children)
             except CloudError as error:
                 failed = failed or error
         if failed is not None:
             raise failed
 
-    def _look(self, event_id: str) -> None:
-        mark = f"scans of {event_id} that cannot be had"
+    def _look(self, whose: str, event_id: str, ask: Callable[[str, int, int], ScanPage]) -> None:
+        """Fetch what is new of an event; `whose` is by what name it is counted here."""
+        mark = f"scans of {whose} that cannot be had"
         lacking = tickets.setting(self.store.database, mark) or 0
-        known, skip = self.store.known_elsewhere(event_id), 0
+        known, skip = self.store.known_elsewhere(whose), 0
         for number in range(MOST_PAGES):
-            page = self.scans.page(event_id, skip, PAGE if number else FIRST)
-            fresh = self.store.store_elsewhere(self._told(row, event_id) for row in page.rows if row.id)
+            page = ask(event_id, skip, PAGE if number else FIRST)
+            fresh = self.store.store_elsewhere(self._told(row, whose) for row in page.rows if row.id)
             known, skip = known + fresh, skip + page.count
             if page.count == 0 or skip >= page.total:  # everything was looked at
                 if page.total - known != lacking:
                     self.store.store_setting(mark, page.total - known)
                 return
             if fresh < page.count and page.total - known <= lacking:
+                if page.total - known < lacking:  # some were removed; a late one must not pass for one of them
+                    self.store.store_setting(mark, page.total - known)
                 return
         log.warning("event %s has more scans of other doors than can be fetched at once", event_id)
 
@@ -83,13 +89,13 @@ class Elsewhere:
 
     def _is_ours(self, row: ScanRow) -> bool:
         """Ours is what our journal has: a device that got a new card does not forget what the old one did."""
-        if row.device_id not in {self.device_id, None} or row.time is None:
+        if row.time is None:
             return False
         try:
             self._journal = self._journal or journal.reader(self.directory)
         except NoListYet:
             return False
-        return journal.was_here(self._journal, row.ticket_id, to_ms(row.time))
+        return journal.was_here(self._journal, row.ticket_id, to_ms(row.time), row.device_id)
 
     def close(self) -> None:
         if self._journal is not None:

@@ -24,10 +24,12 @@ from kiosk.cloud.answers import ticket_rows
 from kiosk.model import Listed
 from kiosk.store import tickets
 from kiosk.store.cache import Cache
+from kiosk.store.database import from_ms
 from kiosk.store.tickets import ListState
 from kiosk.sync.comparison import Comparison
 from kiosk.sync.walk import OVERLAP_ROWS, SLICE, Walk
-from kiosk.sync.watermark import GRAIN, end, mark, whole
+from kiosk.sync.watermark import GRAIN, end, mark, was_set_back, whole
+from kiosk.words import stamp
 
 log = logging.getLogger(__name__)
 
@@ -55,6 +57,7 @@ class EventList:
     def __init__(self, event_id: str, store: Cache, access: TicketPages, sync: config.Sync, progress: Progress) -> None:
         self.event_id = event_id
         self.looked_at = self.count_at = 0.0
+        self.catch_up_at = time.monotonic() + COUNT_EVERY_S
         self._store, self._access, self._sync, self._progress = store, access, sync, progress
         self._loading: Walk | None = None
         self._following: Walk | None = None
@@ -70,7 +73,7 @@ class EventList:
                 return more
             state = self._increment(state, state.whole_at or state.watermark)
         elif state.watermark is not None or state.whole_at is not None:
-            state = self._increment(state, state.watermark)
+            state = self._catch_up(self._increment(state, state.watermark))
         more = self._doubtful(state) and self.comparison.go_on(state)
         self.looked_at = time.monotonic()
         return more
@@ -85,7 +88,7 @@ class EventList:
             return self._loaded(walk, state), False
         for _ in range(SLICE):
             good, bad = self._page(walk)
-            walk.until = walk.until or end(walk)
+            walk.close(end(walk))
             state = replace(state, source="cloud", skip=walk.skip, upto=walk.until, expected=walk.total)
             self._store.append(good, state)
             self._store.note_unreadable(state, bad)
@@ -129,7 +132,7 @@ class EventList:
         walk = self._following
         while not walk.over:
             good, bad = self._page(walk)
-            walk.until = walk.until or end(walk)
+            walk.close(end(walk))
             if walk.over:
                 self._following = None
                 state = self._current(walk, state)
@@ -139,9 +142,11 @@ class EventList:
 
     def _current(self, walk: Walk, state: ListState) -> ListState:
         """As of when the walk began: it may have taken a while."""
+        before = state.watermark
         is_whole = state.complete or state.whole_at is not None
         checked = self._followed_at if is_whole else None
-        return replace(state, complete=is_whole, watermark=mark(walk, state.watermark), checked=checked)
+        state = replace(state, complete=is_whole, watermark=mark(walk, state.watermark), checked=checked)
+        return replace(state, whole_at=None) if was_set_back(walk, before) else state
 
     def _page(self, walk: Walk) -> tuple[list[Listed], dict[str, str]]:
         good, bad = ticket_rows(walk.step(self._access))
@@ -162,6 +167,17 @@ class EventList:
             return False
         self.count_at = time.monotonic() + COUNT_EVERY_S
         return self._differs(state) and self._differs(self._increment(state, state.watermark))
+
+    def _catch_up(self, state: ListState) -> ListState:
+        """Fetch what has changed since the newest change that is here: the cloud's `Date` may not be its list's."""
+        if time.monotonic() < self.catch_up_at:
+            return state
+        self.catch_up_at = time.monotonic() + COUNT_EVERY_S
+        newest_ms = tickets.newest_change(self._store.database, state)
+        since = stamp(from_ms(newest_ms + 1)) if newest_ms is not None else None
+        if since is None or not self._access.tickets(self.event_id, skip=0, since=since, until=None, top=1).total:
+            return state
+        return self._increment(state, since)
 
     def _differs(self, state: ListState) -> bool:
         total = self._access.tickets(state.event_id, skip=0, since=None, until=None, top=1).total

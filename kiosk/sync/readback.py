@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol
 
 from kiosk import plan
 from kiosk.cloud.answers import ScanRow
 from kiosk.cloud.portier import PAGE, ScanPage
-from kiosk.errors import NoAnswer, Paced
+from kiosk.errors import CloudError, NoAnswer, Rejected
 from kiosk.outcome import Outcome
 from kiosk.store.database import to_ms
 from kiosk.store.ledger import Ledger, Unknown
@@ -66,9 +66,13 @@ class Look:
     final: bool
     sent_ago_s: float | None
     begun: bool = False
+    plainly: bool = field(init=False)
     _skip: int = 0
     _largest: int = 0
     _earliest: datetime | None = None
+
+    def __post_init__(self) -> None:
+        self.plainly = self.final
 
     @property
     def over(self) -> bool:
@@ -77,7 +81,13 @@ class Look:
     def step(self, service: StoredScans, ours: Callable[[ScanRow], int | None]) -> list[int]:
         """Fetch a page of the first window and return which of our scans are on it; it is gone when it is done."""
         window = self.windows[0]
-        page = service.page(window.event_id, self._skip, PAGE, window.since - SLACK, window.until + SLACK)
+        try:
+            page = service.page(window.event_id, self._skip, PAGE, *self._times(window))
+        except Rejected:
+            if self.plainly:
+                raise
+            self.plainly = True  # perhaps it is only the times that it does not take
+            return []
         self._note_time(page)
         self.begun, self._skip, self._largest = True, self._skip + page.count, max(self._largest, page.count)
         if self._is_done(page, window):
@@ -85,6 +95,10 @@ class Look:
         elif self._skip >= MOST_PAGES * PAGE:
             raise NoAnswer(f"more than {self._skip} scans to read back")
         return [seq for row in page.rows if window.holds(row) and (seq := ours(row)) is not None]
+
+    def _times(self, window: Window) -> tuple[datetime, ...]:
+        """What is not found must not have been hidden by a filter that means something else."""
+        return () if self.plainly else (window.since - SLACK, window.until + SLACK)
 
     def leave(self) -> None:
         """Go on to the next window."""
@@ -99,7 +113,14 @@ class Look:
         """A count may be wrong, and pages smaller than asked for: one that is as large as any may not be the last."""
         if page.count == 0 or (self._skip >= page.total and page.count < self._largest):
             return True
+        if self._is_oldest_first(page):  # what is new is yet to come
+            return False
         return len(page.rows) == page.count and all(self._is_too_old(row, window) for row in page.rows)
+
+    @staticmethod
+    def _is_oldest_first(page: ScanPage) -> bool:
+        times = [row.created_at for row in page.rows if row.created_at is not None]
+        return len(times) > 1 and times[0] < times[-1]
 
     def _is_too_old(self, row: ScanRow, window: Window) -> bool:
         if row.time is None or row.created_at is None or self._earliest is None:
@@ -130,7 +151,7 @@ class ReadBack:
         look = self._look = self._look or Look(self._windows(), final, sent_ago_s)
         try:
             found = self._step(look) if not look.over else 0
-        except Paced:
+        except CloudError:
             if not look.begun:  # how long ago the scans were sent would be wrong later
                 self._look = None
             raise

@@ -26,7 +26,7 @@ REPORTED = frozenset({Reason.UNKNOWN, Reason.UNKNOWN_STALE})
 
 
 class Register:
-    """Reads the journal for one ledger. `ran_before`: sync has run here, so that a new ledger is one that was lost.
+    """Reads the journal for one ledger. `ran_before`: sync may have delivered of it, so that a new ledger was lost.
 
     `report` says whether codes that no ticket has are to be reported.
     """
@@ -39,6 +39,11 @@ class Register:
         self._journal: sqlite3.Connection | None = None
         self._inode = 0
         self._last: tuple[int, str] | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether there is a journal."""
+        return self._journal is not None
 
     def take_in(self) -> bool:
         """Enter what the gate has recorded since; return whether everything has fallen into doubt."""

@@ -107,7 +107,9 @@ def run_upload(upload: Upload, contact: Contact, interval_s: float, stop: thread
     """Deliver until told to stop; a cloud that comes back is not left waiting for a long back-off to end."""
     noticed = 0
     while not stop.is_set():
+        before = contact.comebacks
         wait_s = _step(upload, contact, part)
+        noticed += contact.comebacks - before  # that we got through ourselves is no news
         stop.wait(interval_s if wait_s is None else min(wait_s, interval_s))
         if contact.comebacks != noticed:
             noticed = contact.comebacks
@@ -161,11 +163,12 @@ def run_download(
     `wake` brings the next increment forward, though not into a time in which the cloud asked to be left alone.
     """
     parts, wake = _parts(download, others), wake or threading.Event()
-    due, alone = dict.fromkeys(parts, 0.0), dict.fromkeys(parts, 0.0)
+    due, alone, turn = (dict.fromkeys(parts, 0.0) for _ in range(3))
     while not stop.is_set():
-        for part, look in parts.items():
+        for part in sorted(parts, key=lambda part: turn[part]):  # where requests are few, nobody takes them all
             if time.monotonic() >= due[part]:
-                next_ = _look(part, look, contact)
+                next_ = _look(part, parts[part], contact)
+                turn[part] = turn[part] if next_.unfinished else time.monotonic()
                 alone[part] = time.monotonic() + next_.wait_s
                 rest_s = 0.0 if next_.unfinished else _interval_s(part, download)
                 due[part] = time.monotonic() + max(rest_s, next_.wait_s)

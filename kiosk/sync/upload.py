@@ -31,6 +31,9 @@ log = logging.getLogger(__name__)
 FORBIDDEN = (Unauthorized, Misaddressed, Rejected)
 """How a cloud says that it does not let us read back what it has."""
 
+NO_JOURNAL_S = 1.0
+"""How often to look whether the journal is back, where there is something to deliver."""
+
 HELD = "%s; whether some scans arrived cannot be looked up, so they are held: `kiosk retry --unknown` sends them again"
 
 
@@ -69,17 +72,20 @@ class Upload:
         self._confirmed: Sequence[int] = ()
         self.asks_person = self.heard = False
         self.problem: CloudError | None = None
-        stopped = ledger.numbers(Delivery.INFLIGHT)
+        stopped, older = ledger.numbers(Delivery.INFLIGHT), bool(ledger.numbers(Delivery.UNKNOWN, 1))
         ledger.move(Outcome.STOPPED, stopped, "sync was stopped while this was under way")
         self._doubt = self._doubts(quiet_s)
         if ledger.attempt() is not None:
-            self._doubt = self._doubts_of_last_attempt()
+            doubt = self._doubts_of_last_attempt()
+            self._doubt = replace(doubt, sent_s=None) if older else doubt  # those were sent before it, who knows when
 
     def step(self) -> float | None:
         """Do the next thing there is to do; return how long to wait for the one after, None when all is delivered."""
         self.heard = False
         if self._register.take_in():
             self._doubt_all()
+        if not self._register.is_open:
+            return NO_JOURNAL_S if self._ledger.outstanding() else None
         action = plan.next_action(self._standing())
         self.asks_person = isinstance(action, plan.AskPerson)
         if not isinstance(action, plan.Post):
@@ -194,7 +200,8 @@ class Upload:
         except Paced:
             raise
         except CloudError as error:
-            self._looking.drop()
+            if isinstance(error, FORBIDDEN):
+                self._looking.drop()
             self._cannot_look(error)
             return
         self.heard, self.problem = True, None

@@ -34,6 +34,10 @@ MOST_PAGES_BEYOND = 100
 """How far a walk goes on beyond the total: whoever always shows full pages is not followed for ever."""
 
 
+BELIEVED = 0.9
+"""A count that falls by more in the middle of a walk is not what there is."""
+
+
 class Pages(Protocol):
     """Raises CloudError."""
 
@@ -45,7 +49,8 @@ class Walk:
     """Where a walk stands. `since` and `until` are its window, `tail` names the last rows, oldest first.
 
     `began` is the cloud's own time of the first page, `changes` how many rows changed in which minute. `total` is
-    what the cloud counts, by the last page; `least` the smaller of the last two, for a count that moves meanwhile.
+    what the cloud counts, by the last page; `least` the smaller of the last two, for a count that moves meanwhile, and
+    `most` the largest. `open_ended`: the window must not get an end.
     """
 
     event_id: str
@@ -57,6 +62,8 @@ class Walk:
     least: int = 0
     began: datetime | None = None
     changes: Counter[datetime] = field(default_factory=Counter)
+    most: int = 0
+    open_ended: bool = False
     over: bool = False
     steps_back: int = 0
     unreadable: dict[str, str] = field(default_factory=dict)
@@ -67,6 +74,9 @@ class Walk:
         while True:
             start = max(0, self.skip - back)
             page = pages.tickets(self.event_id, skip=start, since=self.since, until=self.until)
+            if self._is_cut_off(page):
+                self.until, self.open_ended = None, True
+                continue
             names = [name_of(row) for row in page.rows]
             if not self._lost(start, names):
                 return self._arrive(page, names, start)
@@ -95,12 +105,22 @@ class Walk:
         fresh = [row for row, name in zip(page.rows, names, strict=True) if name not in known]
         self.skip = start + len(page.rows)
         last = page.total if self.total is None else self.total
-        self.least, self.total = min(page.total, last), page.total
+        self.most = max(self.most, page.total)
+        self.least, self.total = max(min(page.total, last), int(BELIEVED * self.most)), page.total
         self.over = not fresh or (self.skip >= max(page.total, last) and not self._goes_on(page))
         overlap = min(OVERLAP_ROWS, len(names) // 10)
         self.tail = names[len(names) - overlap :]
         self.began = self.began or page.date
         return fresh
+
+    def close(self, until: str | None) -> None:
+        """Let what changes from now on fall out of the window."""
+        if self.until is None and not self.open_ended:
+            self.until = until
+
+    def _is_cut_off(self, page: TicketPage) -> bool:
+        """The end of the window, by a clock that is not the list's, must not cut off what was there before it."""
+        return self.until is not None and self.since is None and page.total < BELIEVED * self.most
 
     def _goes_on(self, page: TicketPage) -> bool:
         """A full page that reaches beyond the total shows that the total is wrong."""

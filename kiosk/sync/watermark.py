@@ -39,3 +39,8 @@ def whole(walk: Walk, state: ListState) -> ListState:
     """A walk came to the cloud's count: from its beginning on, increments will do."""
     at = walk.began or walk.newest
     return replace(state, skip=0, upto=None, watermark=mark(walk, None), whole_at=stamp(at) if at is not None else "")
+
+
+def was_set_back(walk: Walk, before: str | None) -> bool:
+    """Whether the cloud's clock stands before the last mark: what changed meanwhile may have been passed over."""
+    return walk.began is not None and before is not None and walk.began < datetime.fromisoformat(before)

@@ -196,10 +196,10 @@ def test_an_address_without_a_web_protocol_never_sends(to):
     ("treat", "sentence", "running"),
     [
         (silent, "it stays silent", True),
-        (reset, "the connection was cut off (reset)", False),
-        (hang_up, "it hung up before its answer was whole", False),
-        (says(HALF % 100), "it hung up before its answer was whole", False),
-        (says(b"SSH-2.0-OpenSSH_9.2p1 Debian-2\r\n\r\n"), "no HTTP: a wrong port?", False),
+        (reset, "the connection was cut off (reset)", True),
+        (hang_up, "it hung up before its answer was whole", True),
+        (says(HALF % 100), "it hung up before its answer was whole", True),
+        (says(b"SSH-2.0-OpenSSH_9.2p1 Debian-2\r\n\r\n"), "no HTTP: a wrong port?", True),
     ],
 )
 def test_a_request_that_gets_no_answer_is_said_and_whether_it_may_be_at_work(
@@ -351,8 +351,8 @@ UNSENT = [
 ]
 SENT = [
     (met(httpx.ReadError, OSError(113, "No route to host")), "no way there", True),
-    (met(httpx.ReadError, ssl.SSLError(1, "[SSL] record layer failure")), "the secure connection broke", False),
-    (met(httpx.ReadError, ConnectionResetError(104, "Connection reset")), "cut off (reset)", False),
+    (met(httpx.ReadError, ssl.SSLError(1, "[SSL] record layer failure")), "the secure connection broke", True),
+    (met(httpx.ReadError, ConnectionResetError(104, "Connection reset")), "cut off (reset)", True),
     (met(httpx.ReadTimeout, TimeoutError("timed out")), "it stays silent", True),
 ]
 

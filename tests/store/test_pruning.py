@@ -315,14 +315,14 @@ def test_scans_are_found_by_their_time_and_those_that_have_gone_are_not(gappy):
 
 def test_an_admission_that_has_gone_is_still_known_as_ours(gappy):
     first = to_ms(NOW - timedelta(days=40))
-    assert [journals.was_here(gappy.seen, "t-1", first + n) for n in range(7)] == [
+    assert [journals.was_here(gappy.seen, "t-1", first + n, None) for n in range(7)] == [
         True,
         False,
         *[True] * 3,
         False,
         False,
     ]
-    assert not journals.was_here(gappy.seen, "t-2", first)
+    assert not journals.was_here(gappy.seen, "t-2", first, None)
 
 
 def test_what_is_recent_is_found_though_there_are_gaps_before_it(gappy):

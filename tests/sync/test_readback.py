@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from kiosk.cloud.answers import ScanRow
 from kiosk.cloud.portier import PAGE, ScanPage
-from kiosk.errors import CloudError, NoAnswer, NotSent, Paced
+from kiosk.errors import CloudError, NoAnswer, NotSent, Paced, Rejected
 from kiosk.model import Direction, Result
 from kiosk.sync import readback
 from kiosk.sync.readback import DRIFT, SLACK, Look, Window
@@ -64,8 +64,6 @@ class Service:
     def page(
         self, event_id: str, skip: int, top: int, since: datetime | None = None, until: datetime | None = None
     ) -> ScanPage:
-        assert since is not None
-        assert until is not None
         self.asked.append((event_id, skip))
         self.windows.append((since, until))
         rows = [row for row in self.rows if row is None or self._has(row, event_id, since, until)]
@@ -74,9 +72,10 @@ class Service:
         total = len(rows) if self.total is None else self.total
         return ScanPage([row for row in page if row is not None], len(page), total, self.date)
 
-    def _has(self, row: ScanRow, event_id: str, since: datetime, until: datetime) -> bool:
+    def _has(self, row: ScanRow, event_id: str, since: datetime | None, until: datetime | None) -> bool:
         """A row's event is the id of its ticket here."""
-        in_time = not self.filters or (row.time is not None and since <= row.time <= until)
+        filters = self.filters and since is not None and until is not None
+        in_time = not filters or (row.time is not None and since <= row.time <= until)
         return row.ticket_id == event_id and in_time
 
 
@@ -99,8 +98,8 @@ def window(first_ago_s: float = 40, last_ago_s: float = 40, event: str = "fest")
     return Window(event, 9, before(first_ago_s), before(last_ago_s))
 
 
-def look(*windows: Window, sent_ago_s: float | None = SENT_AGO_S) -> Look:
-    return Look(list(windows or [window()]), final=True, sent_ago_s=sent_ago_s)
+def look(*windows: Window, sent_ago_s: float | None = SENT_AGO_S, final: bool = False) -> Look:
+    return Look(list(windows or [window()]), final=final, sent_ago_s=sent_ago_s)
 
 
 def found(looking: Look, service: Service) -> list[int]:
@@ -164,6 +163,35 @@ def test_an_event_can_be_left_before_its_end_and_the_next_begins_at_its_own_firs
 
 def test_a_look_at_nothing_is_over():
     assert Look([], final=True, sent_ago_s=None).over
+
+
+def test_a_final_look_asks_for_no_times_because_a_filter_may_hide_what_is_there():
+    service = Service([scan(40, 1)])
+    assert found(look(final=True), service) == [40]
+    assert set(service.windows) == {(None, None)}
+
+
+def test_a_service_that_takes_no_times_is_asked_again_without(ten):
+    service, refused = Service([*NEWER, scan(40, 30)]), []
+
+    class Strict:
+        def page(self, event_id: str, skip: int, top: int, *times: datetime) -> ScanPage:
+            refused.append(times)
+            if times:
+                raise Rejected("400: time must be a string")
+            return service.page(event_id, skip, top)
+
+    looking = look()
+    ours = []
+    while not looking.over:
+        ours += looking.step(Strict(), number)
+    assert (ours, [bool(times) for times in refused[:2]]) == ([40], [True, False])
+
+
+def test_a_list_that_begins_with_its_oldest_is_read_to_its_end(ten):
+    rows = [*OLDER, *NEWER, scan(40, 30)]
+    service = Service(rows, order=lambda row: NOW - (row.created_at - NOW))
+    assert found(look(), service) == [40]
 
 
 # --- page after page -------------------------------------------------------------------------------------------------

@@ -156,9 +156,9 @@ def test_the_smaller_of_the_last_two_totals_is_the_least_there_must_be(door, box
     walk.step(door.access)
     assert (walk.total, walk.least) == (38, 38)
     walk.step(door.access)
-    assert (walk.total, walk.least) == (32, 32)
+    assert (walk.total, walk.least) == (32, 34)  # never less than nine tenths of the largest
     walk.step(door.access)
-    assert (walk.total, walk.least) == (38, 32)
+    assert (walk.total, walk.least) == (38, 34)
 
 
 @pytest.mark.parametrize("count", [11, 19, 20, 28, 29, 35, 45])
