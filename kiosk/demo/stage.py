@@ -14,6 +14,7 @@ import tty
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Self
+from urllib.parse import urlsplit
 
 import httpx
 
@@ -81,11 +82,7 @@ class Stage:
         for program in self._programs.values():
             program.terminate()
         for program in self._programs.values():
-            try:
-                program.wait(GRACE_S)
-            except subprocess.TimeoutExpired:
-                program.kill()
-                program.wait()
+            _end(program)
         os.close(self._master)
         os.close(self._slave)
         shutil.rmtree(self.directory)
@@ -99,10 +96,14 @@ class Stage:
         os.write(self._master, code.encode("utf-8", "replace") + b"\r")
 
     def cut_network(self) -> None:
-        self._control("POST", "/sandbox/faults", {"name": "offline", "times": None})
+        """Take the cloud away: nobody answers any more."""
+        if "sandbox" in self._programs:
+            _end(self._programs.pop("sandbox"))
 
     def mend_network(self) -> None:
-        self._control("DELETE", "/sandbox/faults", None)
+        """Bring it back, with everything that it had."""
+        if "sandbox" not in self._programs:
+            self._start_cloud(urlsplit(self._cloud).port or 0)
 
     def delivered(self) -> list[dict[str, Any]]:
         """Return every scan the cloud has, in order of arrival."""
@@ -131,14 +132,18 @@ class Stage:
         return True
 
     def _open(self) -> None:
-        self._start("sandbox", "--port", "0", "--tickets", str(TICKETS), "--seed", str(SEED), "--event", EVENT_ID)
-        self.wait_for("the sandbox cloud starts", lambda: b"\n" in self._said("sandbox"))
-        self._cloud = self._said("sandbox").decode().split()[0].removesuffix("/api")
+        self._start_cloud(0)
         self._configure()
         for name in ("sync", "gate", "display"):
             self._start(name, "--config", str(self.directory / "kiosk.toml"), "--allow-volatile")
         self.wait_for("the display answers", self._display_answers)
         self.wait_for("the gate listens to its scanner", self._gate_listens)
+
+    def _start_cloud(self, port: int) -> None:
+        made = ("--tickets", str(TICKETS), "--seed", str(SEED), "--event", EVENT_ID)
+        self._start("sandbox", "--port", str(port), *made, "--store", str(self.directory / "cloud.db"))
+        self.wait_for("the sandbox cloud starts", lambda: b"\n" in self._said("sandbox"))
+        self._cloud = self._said("sandbox").decode().split()[0].removesuffix("/api")
 
     def _configure(self) -> None:
         secret = self.directory / "secret"
@@ -183,6 +188,15 @@ class Stage:
         answer = httpx.request(method, f"{self._cloud}{path}", json=body, trust_env=False, timeout=PATIENCE_S)
         answer.raise_for_status()
         return answer.json()
+
+
+def _end(program: subprocess.Popen[bytes]) -> None:
+    program.terminate()
+    try:
+        program.wait(GRACE_S)
+    except subprocess.TimeoutExpired:
+        program.kill()
+        program.wait()
 
 
 def _free_port() -> int:
