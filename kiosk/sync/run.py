@@ -37,6 +37,9 @@ NOTICE_S = 0.25
 
 UPLOAD, SETTINGS, TICKETS, OTHERS = "delivery", "settings", "tickets", "scans of other doors"
 LOOKUPS, REPORTS = "look-ups", "reports"
+SHARING = {SETTINGS, TICKETS}
+"""What shares a budget: while one of them waits for its turn, the other does not take it."""
+
 PARTS = (UPLOAD, SETTINGS, TICKETS, OTHERS, REPORTS, LOOKUPS)
 """What is done with the cloud, as problems with it are told, the one that matters most first."""
 
@@ -163,12 +166,16 @@ def run_download(
     `wake` brings the next increment forward, though not into a time in which the cloud asked to be left alone.
     """
     parts, wake = _parts(download, others), wake or threading.Event()
-    due, alone, turn = (dict.fromkeys(parts, 0.0) for _ in range(3))
+    due, alone = dict.fromkeys(parts, 0.0), dict.fromkeys(parts, 0.0)
+    waiting: str | None = None
     while not stop.is_set():
-        for part in sorted(parts, key=lambda part: turn[part]):  # where requests are few, nobody takes them all
-            if time.monotonic() >= due[part]:
-                next_ = _look(part, parts[part], contact)
-                turn[part] = turn[part] if next_.unfinished else time.monotonic()
+        for part, look in parts.items():
+            if waiting not in {None, part} and part in SHARING:
+                due[part] = max(due[part], due[waiting])  # and a pass later than that one
+            elif time.monotonic() >= due[part]:
+                next_ = _look(part, look, contact)
+                if part in SHARING:
+                    waiting = part if next_.unfinished and next_.wait_s else None
                 alone[part] = time.monotonic() + next_.wait_s
                 rest_s = 0.0 if next_.unfinished else _interval_s(part, download)
                 due[part] = time.monotonic() + max(rest_s, next_.wait_s)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from kiosk import clock, config
-from kiosk.errors import CloudError, NoAnswer
+from kiosk.errors import CloudError, NoAnswer, Paced
 from kiosk.model import Listed, Moment, Ticket
 from kiosk.sandbox import generate_tickets
 from kiosk.store import tickets as store
@@ -67,6 +67,23 @@ def test_the_cloud_says_how_often_to_look_and_where_it_does_not_the_file_does(do
 
 
 # --- the names of the events -----------------------------------------------------------------------------------------
+
+
+def test_settings_that_are_suddenly_empty_close_no_gate(door, box):
+    door.look()
+    box.arm("answer_other", None, route=ME, answer={"_id": "me", "deviceSettings": None})
+    with pytest.raises(NoAnswer, match="suddenly empty"):
+        door.download.look_at_settings()
+    assert door.download.events() == [EVENT_ID]
+
+
+def test_names_that_have_to_wait_for_the_budget_cost_no_settings(door, box):
+    def wait() -> dict[str, str]:
+        raise Paced("only so many an hour", wait_s=9.0)
+
+    door.access.events = wait
+    door.download.look_at_settings()
+    assert door.download.events() == [EVENT_ID]
 
 
 def test_settings_are_kept_when_only_the_names_of_the_events_cannot_be_had(door, box):

@@ -15,7 +15,7 @@ import pytest
 from kiosk import clock
 from kiosk.cloud.portier import ScanPage
 from kiosk.errors import Misaddressed, NoAnswer
-from kiosk.model import Direction, Reading, Reason, Result, Ticket, Verdict
+from kiosk.model import Direction, Listed, Reading, Reason, Result, Ticket, Verdict
 from kiosk.store import tickets as store
 from kiosk.store.journal import Journal
 from kiosk.sync import elsewhere as elsewhere_room
@@ -42,6 +42,10 @@ class Watched:
         if len(self.asked) in self.fails:
             raise NoAnswer("the line went dead")
         return self.behind.page(event_id, skip, top)
+
+    def children(self, parent_event_id: str, skip: int, top: int) -> ScanPage:
+        found: ScanPage = self.behind.children(parent_event_id, skip, top)
+        return found
 
 
 @pytest.fixture
@@ -312,3 +316,33 @@ def test_closing_leaves_no_journal_open(door, others):
     assert is_open()
     others.close()
     assert not is_open()
+
+
+# --- one ticket, several names ---------------------------------------------------------------------------------------
+
+
+def test_scans_of_a_childs_tickets_are_heard_of_where_its_parent_is_selected(door, others):
+    child = Ticket("t-1", "CODE00001", "child", "standing", parent_event_id=EVENT_ID)
+    scanned(door, scan(1, eventId="child", parentEventId=EVENT_ID))
+    others.look()
+    assert store.elsewhere(door.store.database, "t-1") == []
+    door.store.store([Listed(child)], door.store.list_of(EVENT_ID))
+    for _ in range(2):
+        others.look()
+        assert [passage.gate for passage in store.elsewhere(door.store.database, "t-1")] == ["gate-2"]
+
+
+def test_a_scan_that_another_door_delivered_twice_happened_once(door, others):
+    scanned(door, scan(1), scan(1))
+    others.look()
+    assert len(store.elsewhere(door.store.database, "t-1")) == 1
+
+
+def test_a_late_scan_is_not_taken_for_one_of_those_that_the_cloud_removed(door, others, by_tens):
+    scanned(door, *(scan(number) for number in range(1, 41)))
+    others.look()
+    door.store.database.execute("DELETE FROM elsewhere WHERE ticket_id = 't-1'")
+    lacking = f"scans of {EVENT_ID} that cannot be had"
+    door.store.store_setting(lacking, 5)  # as though five had been lacking when it last looked
+    others.look()
+    assert store.setting(door.store.database, lacking) == 1

@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from kiosk import clock, config
+from kiosk.cloud import access as access_room
 from kiosk.cloud.access import TicketPage
 from kiosk.cloud.answers import ticket_rows
 from kiosk.errors import CloudError, NoAnswer
@@ -915,3 +916,77 @@ def test_whatever_changes_between_two_requests_the_list_is_the_clouds_once_it_re
     assert {key: (ticket.barcode, ticket.status) for key, ticket in door.tickets().items()} == seller.tickets
     assert door.gone().isdisjoint(seller.tickets)
     assert door.state().complete or not seller.tickets
+
+
+# --- clocks that disagree, tickets that move -------------------------------------------------------------------------
+
+
+def test_a_change_behind_every_window_is_found_by_asking_what_is_newer_than_the_newest_here(door):
+    """The cloud's `Date` may be hours ahead of the times that it writes into its rows."""
+    expected = door.fill(10)
+    door.look()
+    first = next(iter(expected))
+    door.sell(first, "REISSUED1", updatedAt=door.stamp(-timedelta(hours=3)))
+    door.look()
+    assert door.held() == expected  # no window reaches back so far, and the count is the same
+    door.list.catch_up_at = 0.0
+    door.look()
+    assert door.held() == expected | {first: "REISSUED1"}
+
+
+def test_a_clock_of_the_cloud_that_was_ahead_for_one_answer_costs_a_look_at_the_whole_list(door, box):
+    expected = door.fill(10)
+    door.look()
+    box.clock_offset_s += 3 * 3600
+    door.look()
+    box.clock_offset_s -= 3 * 3600
+    first = next(iter(expected))
+    door.sell(first, "REISSUED1")
+    door.look_later(300)
+    door.look_later()
+    assert door.held() == expected | {first: "REISSUED1"}
+
+
+@pytest.mark.usefixtures("small_pages")
+def test_a_list_sold_after_what_the_cloud_says_it_is_is_not_cut_off_there(door):
+    """Its `Date` is behind the times of its rows: a window that ends there would hide half of the list."""
+    expected = door.fill(20)
+    for number in range(20):
+        door.sell(f"late-{number}", f"LATE{number:04}", updatedAt=door.stamp(timedelta(minutes=50)))
+        expected[f"late-{number}"] = f"LATE{number:04}"
+    door.look()
+    door.look_later()
+    assert (door.held(), door.state().complete) == (expected, True)
+
+
+def test_a_list_of_which_later_pages_are_empty_is_not_complete(door, box, monkeypatch):
+    monkeypatch.setattr(access_room, "PAGE", 10)
+    door.fill(45)
+    ask = door.access.tickets
+
+    def cut(event_id: str, **page: Any) -> TicketPage:
+        found = ask(event_id, **page)
+        return TicketPage([], 0, found.date) if page["skip"] > 20 else found
+
+    door.access.tickets = cut
+    door.look()
+    assert not door.state().complete
+    door.access.tickets = ask
+    door.look_later()
+    door.look_later()
+    assert (len(door.held()), door.state().complete) == (45, True)
+
+
+def test_a_ticket_that_moves_to_another_selected_event_is_on_that_ones_list_and_on_no_other(door, box):
+    expected = door.fill(40)
+    box.add_event("later", "Matinée")
+    box.add_tickets([{"_id": f"m-{n}", "barcode": f"MATINEE{n}", "eventId": "later"} for n in range(5)])
+    door.look()
+    moved = next(iter(expected))
+    box.add_tickets([{"_id": moved, "eventId": "later", "updatedAt": door.stamp()}])
+    for _ in range(4):
+        door.look_later(400)
+        assert door.gone() == set()
+    database = door.store.database
+    assert [store.held(database, door.state(event)) for event in (EVENT_ID, "later")] == [39, 6]
+    assert door.state().shrunk_to is None

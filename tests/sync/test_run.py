@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -15,7 +16,7 @@ from kiosk.cloud import budget
 from kiosk.cloud.access import Access
 from kiosk.cloud.line import Line
 from kiosk.cloud.portier import Portier
-from kiosk.errors import CloudError, Misaddressed, NoAnswer, NotSent, Rejected, TooMany, Unauthorized
+from kiosk.errors import CloudError, Misaddressed, NoAnswer, NotSent, Paced, Rejected, TooMany, Unauthorized
 from kiosk.model import Delivery, Direction, Moment, Reading, Reason, Result, Ticket, Verdict
 from kiosk.store.journal import Journal
 from kiosk.store.ledger import Entry, Ledger
@@ -490,3 +491,27 @@ def test_fetching_leaves_the_cloud_alone_for_as_long_as_it_asked():
     seen = lasting(eyes)
     guard.cancel()
     assert seen.count("tickets") == 1
+
+
+@dataclass
+class Scarce(Eyes):
+    """Where the list's budget allows one request now and then, and whoever asks first gets it."""
+
+    every_s: float = 0.02
+    got: list[str] = field(default_factory=list)
+    free_at_s: float = 0.0
+
+    def _look(self, part: str) -> None:
+        left_s = self.free_at_s - time.monotonic()
+        if part == "elsewhere" or left_s > 0:
+            raise Paced("only so many an hour", wait_s=max(left_s, 0.001))
+        self.free_at_s = time.monotonic() + self.every_s
+        self.got.append(part)
+        if len(self.got) == 20:
+            self.stop.set()
+
+
+def test_where_requests_are_few_settings_and_lists_take_turns():
+    eyes = Scarce()
+    run_download(eyes, eyes, Contact(), eyes.stop)
+    assert eyes.got == ["settings", "tickets"] * 10
