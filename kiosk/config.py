@@ -19,6 +19,7 @@ from urllib.parse import SplitResult, urlsplit
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from kiosk.errors import ConfigError
+from kiosk.layouts import LAYOUTS, nearest
 from kiosk.model import Direction
 
 DEFAULT_PATH = Path("/etc/kiosk/kiosk.toml")
@@ -79,6 +80,14 @@ def _is_loopback(host: str) -> bool:
 Url = Annotated[str, AfterValidator(_checked_url)]
 
 
+def _known_layout(name: str) -> str:
+    if name in LAYOUTS:
+        return name
+    near = nearest(name)
+    guess = f"did you mean {near!r}? " if near else ""
+    raise ValueError(f"no such layout; {guess}known here: {', '.join(LAYOUTS)}")
+
+
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
@@ -119,7 +128,7 @@ class Scanner(_Section):
     kind: Literal["hid", "serial", "socket", "replay"]
     device: str = ""
     type: Annotated[Direction, Field(strict=False)] | None = None
-    layout: Literal["us", "de"] = "us"
+    layout: Annotated[str, AfterValidator(_known_layout)] = "us"
     baudrate: Annotated[int, Field(ge=300, le=4_000_000)] = 9600
     prefix: Annotated[str, Field(max_length=16)] = ""
     suffix: Annotated[str, Field(max_length=16)] = ""

@@ -1,16 +1,14 @@
-"""From what a scanner sends to whole codes. Sans-I/O: bytes or key events in, readings out, time as an argument.
+"""From what a scanner sends to whole codes. Sans-I/O: bytes in, readings out, time as an argument.
 
-Two layers. `Frames` cuts a stream of bytes into codes; `Keys` turns the events of a scanner in keyboard mode into
-the same bytes and feeds them to a `Frames` of its own. Nothing here raises on what a guest can show to a scanner:
-a code with a hole in it, one that is too long, or one that is not text becomes a reading with a flaw, never a
-shorter code.
+`Frames` cuts a stream of bytes into codes; `keys.py` turns the events of a scanner in keyboard mode into the same
+bytes and feeds them to a `Frames` of its own. Nothing here raises on what a guest can show to a scanner: a code with a
+hole in it, one that is too long, or one that is not text becomes a reading with a flaw, never a shorter code.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from kiosk.layouts import ALT_GR, CAPS_LOCK, CHORDS, SHIFTS, SILENT, Layout
 from kiosk.model import Answer, Direction, Moment, Reading
 
 MAX_CHARACTERS = 512
@@ -27,11 +25,6 @@ STX = 0x02
 TOO_LONG = f"longer than {MAX_CHARACTERS} characters"
 NOT_TEXT = "not text"
 KEYS_LOST = "keys were lost"
-
-# linux/input-event-codes.h
-EV_SYN, EV_KEY = 0, 1
-SYN_REPORT, SYN_DROPPED = 0, 3
-KEY_UP, KEY_DOWN = 0, 1
 
 
 def whole(
@@ -129,68 +122,3 @@ class Frames:
         self._code.clear()
         self._characters = 0
         self._discarding = False
-
-
-class Keys:
-    """Turns the key events of a scanner in keyboard mode into codes.
-
-    The kernel queues only 64 events and then drops the lot, saying SYN_DROPPED: what follows up to the next
-    SYN_REPORT is a torso (Documentation/input/event-codes.rst), and so is the code it belongs to. With a scanner that
-    uses CapsLock, nobody knows how it stands after that, so no letter is believed before a silence.
-    """
-
-    def __init__(self, frames: Frames, layout: Layout) -> None:
-        self._frames = frames
-        self._layout = layout
-        self._held: set[int] = set()
-        self._caps: bool | None = False
-        self._caps_doubtful = False
-        self._torso = False
-
-    def feed(self, kind: int, code: int, value: int, moment: Moment) -> list[Reading]:
-        """Take one event (type, code, value as the kernel gives them); return the codes it completes."""
-        if self._frames.after_silence(moment) and (self._caps is None or self._caps_doubtful):
-            self._caps, self._caps_doubtful = False, False
-        if kind == EV_SYN:
-            return self._synchronise(code, moment)
-        if kind != EV_KEY or self._torso:
-            return []
-        return self._key(code, value, moment)
-
-    def _synchronise(self, code: int, moment: Moment) -> list[Reading]:
-        if code == SYN_REPORT:
-            self._torso = False
-        if code != SYN_DROPPED:
-            return []
-        self._torso = True
-        self._held.clear()
-        self._caps_doubtful = self._caps is False
-        self._caps = False if self._caps_doubtful else None
-        return self._frames.lose(moment, KEYS_LOST)
-
-    def _key(self, code: int, value: int, moment: Moment) -> list[Reading]:
-        if value == KEY_UP:
-            self._held.discard(code)
-        if value != KEY_DOWN:  # an autorepeat is the kernel's invention, not the scanner's
-            return []
-        if code not in SILENT:
-            return self._type(code, moment)
-        self._held.add(code)
-        if code == CAPS_LOCK:
-            self._caps = None if self._caps is None or self._caps_doubtful else not self._caps
-        return []
-
-    def _type(self, code: int, moment: Moment) -> list[Reading]:
-        character = self._character(code)
-        if character is None:
-            return self._frames.lose(moment, KEYS_LOST)
-        return self._frames.feed(character.encode(), moment)
-
-    def _character(self, code: int) -> str | None:
-        """What the key types as things stand; None when that is nothing, or cannot be known."""
-        shift, altgr = bool(self._held & SHIFTS), ALT_GR in self._held
-        if self._held & CHORDS or (self._caps is None and self._layout.is_letter(code)):
-            return None
-        if self._caps and not altgr and self._layout.is_letter(code):
-            shift = not shift
-        return self._layout.character(code, shift=shift, altgr=altgr)

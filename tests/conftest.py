@@ -1,6 +1,7 @@
 """What many tests stand on: Debian packages that may be missing, a sandbox cloud, a configured kiosk, its programs."""
 
 import contextlib
+import ctypes
 import json
 import os
 import shutil
@@ -26,18 +27,26 @@ EVENT_ID = "62a1c0ffee0000000000e001"
 PACKAGES = {
     "chromium": "chromium", "strace": "strace", "umockdev-run": "umockdev", "systemd-analyze": "systemd",
     "zsh": "zsh", "fish": "fish", "gcc": "gcc python3-dev linux-libc-dev",
-    "openssl": "openssl",
+    "openssl": "openssl", "libxkbcommon.so.0": "libxkbcommon0",
 }  # fmt: skip
 PATIENCE_S = 20.0
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Skip what needs a missing program, with the line that installs it; where CI is set that is a failure."""
+    """Skip what needs a missing program or library, with the line that installs it; a failure where CI is set."""
     for marker in item.iter_markers("needs"):
         program = marker.args[0]
-        if shutil.which(program) is None:
+        if not (is_library(program) if ".so." in program else shutil.which(program)):
             text = f"needs {program}: apt-get install {PACKAGES[program]}"
             pytest.fail(text, pytrace=False) if os.environ.get("CI") else pytest.skip(text)
+
+
+def is_library(name: str) -> bool:
+    try:
+        ctypes.CDLL(name)
+    except OSError:
+        return False
+    return True
 
 
 def wait_for(what: str, happened: Callable[[], Any], patience_s: float = PATIENCE_S) -> Any:

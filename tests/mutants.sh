@@ -10,8 +10,8 @@ cat >> pyproject.toml <<'TOML'
 
 [tool.mutmut]
 source_paths = ["kiosk"]
-only_mutate = ["kiosk/decode.py", "kiosk/admit.py"]
-pytest_add_cli_args_test_selection = ["tests/test_decode.py", "tests/test_admit.py"]
+only_mutate = ["kiosk/decode.py", "kiosk/keys.py", "kiosk/admit.py"]
+pytest_add_cli_args_test_selection = ["tests/test_decode.py", "tests/test_keys.py", "tests/test_admit.py"]
 also_copy = ["pyproject.toml", "README.md"]
 TOML
 "$bin/mutmut" run

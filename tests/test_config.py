@@ -185,8 +185,13 @@ WRONG: dict[str, tuple[str, str]] = {
         "3: scanner.0.kind: Input should be 'hid'",
     ),
     "a layout that is none": (
-        '[[scanner]]\nname = "a"\nkind = "hid"\nlayout = "fr"\n',
-        "4: scanner.0.layout: Input should be 'us' or 'de' (found 'fr')",
+        '[[scanner]]\nname = "a"\nkind = "hid"\nlayout = "dvorak"\n',
+        "4: scanner.0.layout: no such layout; known here: us, gb, de, fr, it, es, ch-de, ch-fr, be, se, no, dk, fi "
+        "(found 'dvorak')",
+    ),
+    "a layout by the name of its country": (
+        '[[scanner]]\nname = "a"\nkind = "hid"\nlayout = "uk"\n',
+        "4: scanner.0.layout: no such layout; did you mean 'gb'? known here: us, gb, de, fr, ",
     ),
     "below the least": ("[gate]\nhold_off_s = -1\n", "2: gate.hold_off_s: Input should be greater than or equal to 0"),
     "above the most": ("[display]\nport = 65536\n", "2: display.port: Input should be less than or equal to 65535"),

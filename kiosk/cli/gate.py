@@ -14,9 +14,8 @@ import click
 from kiosk import __version__, clock, config, settings
 from kiosk.cli.options import Setup, log_to_stderr, on_signal, with_setup
 from kiosk.config import Scanner as ScannerConfig
-from kiosk.decode import Frames, Keys
+from kiosk.decode import Frames
 from kiosk.gate import Gate
-from kiosk.layouts import LAYOUTS
 from kiosk.model import Rules
 from kiosk.pulse import Pulse, online
 from kiosk.scanners import socket as desk
@@ -126,6 +125,8 @@ def _open(scanner: ScannerConfig, device: str) -> Scanner:
 
             return SerialScanner(device, scanner.baudrate, frames)
         case "hid":
+            from kiosk.keys import Keys
+            from kiosk.layouts import LAYOUTS
             from kiosk.scanners.hid import HidScanner
 
             return HidScanner(device, Keys(frames, LAYOUTS[scanner.layout]))

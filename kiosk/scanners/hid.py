@@ -7,8 +7,8 @@ from collections.abc import Iterable
 
 import evdev
 
-from kiosk.decode import Keys
 from kiosk.errors import ScannerLost
+from kiosk.keys import Keys
 from kiosk.model import Moment, Reading
 
 VID_PID = re.compile(r"^([0-9a-fA-F]{4}):([0-9a-fA-F]{4})$")

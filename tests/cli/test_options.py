@@ -126,8 +126,8 @@ WRONG = {
     "an address with a space in it": ('[cloud]\nscans_url = "https://viv enu.com/api"', 2, "cloud.scans_url", "https://"),
     "a serial scanner without a device": ('[[scanner]]\nname = "a"\nkind = "serial"', 1, "scanner.0", "/dev/serial/"),
     "a wrong value of the second scanner": (
-        '[[scanner]]\nname = "a"\nkind = "hid"\n\n[[scanner]]\nname = "b"\nkind = "hid"\nlayout = "fr"', 8,
-        "scanner.1.layout", "'us' or 'de'",
+        '[[scanner]]\nname = "a"\nkind = "hid"\n\n[[scanner]]\nname = "b"\nkind = "hid"\nlayout = "fx"', 8,
+        "scanner.1.layout", "us, gb, de",
     ),
     "a path that no system has": ('[device]\ndata_dir = "/tmp/\\u0000"', 2, "device.data_dir", ""),
 }  # fmt: skip

@@ -77,7 +77,8 @@ def keys_for(text: str, layout: str) -> list[tuple[int, int, int]]:
 CHILD = """
 import json, select, sys
 from kiosk import clock
-from kiosk.decode import Frames, Keys
+from kiosk.decode import Frames
+from kiosk.keys import Keys
 from kiosk.errors import ScannerLost
 from kiosk.layouts import LAYOUTS
 from kiosk.scanners import hid
@@ -267,8 +268,9 @@ def test_a_scanner_that_was_pulled_out_is_lost_and_named(machine):
 
 
 def test_a_scanner_that_is_not_there_is_lost_and_named(tmp_path):
-    from kiosk.decode import Frames, Keys
+    from kiosk.decode import Frames
     from kiosk.errors import ScannerLost
+    from kiosk.keys import Keys
     from kiosk.scanners.hid import HidScanner
 
     keys = Keys(Frames("left"), LAYOUTS["us"])
