@@ -115,10 +115,10 @@ def import_(setup: Setup, file: Path, event_id: str, names: dict[str, str], as_j
     and left out; the exit status is 1 then. A ticket that is already there is brought up to date. A file that breaks
     off is refused whole. Encoding and delimiter of a table are found out by themselves.
     """
-    screen = Console(stderr=True)
+    screen, directory = Console(stderr=True), setup.data_dir()
     for _row in track(read_rows(file, names), description="reading", console=screen, transient=True):
         pass  # to the end, before anything is stored
-    with closing(Cache(setup.data_dir(), names=setup.config.sync.store_names)) as store:
+    with closing(Cache(directory, names=setup.config.sync.store_names)) as store:
         intake = Intake(store, event_id, clock.now())
         intake.take(track(read_rows(file, names), description="importing", console=screen))
         twice = tickets.codes_used_twice(store.database)
