@@ -74,6 +74,7 @@ def test_what_is_changed_in_the_cloud_reaches_gate_and_screen_without_a_restart(
 
 
 def test_an_answer_that_cannot_be_read_changes_neither_gate_nor_screen(running, cloud, eventually):
+    eventually("the sandbox's settings are shown", lambda: told(running)["colours"]["actionRequired"] == "pink")
     before = told(running)
     spoilt = {"scanConfig": {"events": [{"eventId": 5}]}, "colorSettings": {"repeated": "pink"}}
     cloud.arm("answer_other", None, route=ME, answer={"_id": "me", "deviceSettings": spoilt})
