@@ -138,7 +138,7 @@ class _Hands:
         line, scans, found = self._access(Use.LIST), self._scans(Use.OTHER_DOORS), self.config
         with closing(line), closing(scans), closing(self._cache()) as store, Lists() as lists:
             download = Download(store, Access(line), found.gate, found.sync, lists)
-            others = Elsewhere(store, Portier(scans), self._data_dir, found.device.id, download.events)
+            others = Elsewhere(store, Portier(scans), self._data_dir, download.events)
             with closing(others):
                 yield download, others
 

@@ -57,6 +57,11 @@ class ElsewhereScan:
     passage: Passage | None = None
 
 
+def children_of(event_id: str) -> str:
+    """Return the name by which the scans of an event's children are counted, beside the event's own."""
+    return f"children of {event_id}"
+
+
 class Cache:
     """Belongs to one thread. Raises sqlite3.Error when the file cannot be written.
 
@@ -253,7 +258,8 @@ class Cache:
                     self.database.execute(f"DELETE FROM {table} WHERE list_no = ?", (state.no,))  # noqa: S608
                 for table in ("unreadable", "missing"):
                     self.database.execute(f"DELETE FROM {table} WHERE list_no = ?", (state.no,))  # noqa: S608
-                self.database.execute("DELETE FROM elsewhere WHERE event_id = ?", (state.event_id,))
+                names = (state.event_id, children_of(state.event_id))
+                self.database.execute("DELETE FROM elsewhere WHERE event_id IN (?, ?)", names)
                 self.database.execute("DELETE FROM list WHERE no = ?", (state.no,))
         self.fold()
 

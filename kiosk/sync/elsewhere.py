@@ -18,7 +18,7 @@ from kiosk.cloud.portier import ScanPage
 from kiosk.errors import CloudError, NoListYet
 from kiosk.model import Passage, Result
 from kiosk.store import journal, tickets
-from kiosk.store.cache import Cache, ElsewhereScan
+from kiosk.store.cache import Cache, ElsewhereScan, children_of
 from kiosk.store.database import to_ms
 
 log = logging.getLogger(__name__)
@@ -44,7 +44,6 @@ class Elsewhere:
     store: Cache
     scans: StoredScans
     directory: Path
-    device_id: str
     events: Callable[[], Iterable[str]]
     _journal: sqlite3.Connection | None = None
 
@@ -55,7 +54,7 @@ class Elsewhere:
             try:
                 self._look(event_id, event_id, self.scans.page)
                 if tickets.has_children(self.store.database, event_id):
-                    self._look(f"children of {event_id}", event_id, self.scans.children)
+                    self._look(children_of(event_id), event_id, self.scans.children)
             except CloudError as error:
                 failed = failed or error
         if failed is not None:

@@ -20,7 +20,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 import httpx
-from door import EVENT, at, door, fill, free_port, reading
+from door import EVENT, at, fill, free_port, scans_for
 
 from kiosk import clock
 from kiosk.cloud.line import Line
@@ -131,24 +131,11 @@ def notices(directory: Path) -> None:
                 )
             command = [sys.executable, "-m", "kiosk", "sync", "--config", str(config(place, url))]
             with subprocess.Popen(command, stderr=subprocess.DEVNULL) as running:
-                times = scans(place)
+                times = scans_for(place, TICKETS, 2_000)
                 running.terminate()
         print(
             f"  {fault or 'healthy':<12} p50 {at(times, 0.5):6.2f}   p99 {at(times, 0.99):6.2f}   max {max(times):6.2f}"
         )
-
-
-def scans(directory: Path, count: int = 2_000) -> list[float]:
-    gate, journal = door(directory)
-    times = []
-    for number in range(count):
-        given = reading(number % TICKETS + 1)
-        started = time.perf_counter()
-        gate.take(given)
-        times.append((time.perf_counter() - started) * 1e3)
-        time.sleep(0.005)
-    journal.close()
-    return times
 
 
 def main() -> None:

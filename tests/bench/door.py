@@ -76,6 +76,20 @@ def door(directory: Path) -> tuple[Gate, Journal]:
     return Gate(journal, TicketList(directory), lambda: RULES, hold_off_s=3.0), journal
 
 
+def scans_for(directory: Path, tickets: int, count: int, running: subprocess.Popen[bytes] | None = None) -> list[float]:
+    """Scan at the door, one of so many tickets each few milliseconds; until so many, or until a process has ended."""
+    gate, journal = door(directory)
+    times = []
+    for number in range(count):
+        if running is not None and running.poll() is not None:
+            break
+        given = reading(number % tickets + 1)
+        times.append(timed(lambda given=given: gate.take(given)) / 1e3)
+        time.sleep(0.005)
+    journal.close()
+    return times
+
+
 def bare(directory: Path) -> Callable[[], None]:
     """The yardstick."""
     database = sqlite3.connect(directory / "bare.db", isolation_level=None)

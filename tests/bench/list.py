@@ -23,7 +23,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from door import EVENT, at, door, fill, reading
+from door import EVENT, at, fill, scans_for
 
 from kiosk.cloud.answers import Page, ticket_rows
 from kiosk.store.cache import Cache
@@ -119,28 +119,12 @@ def first_load(size: int, directory: Path) -> None:
     print(f"  peak memory {peak:.0f} MiB")
 
 
-def scans_for(directory: Path, running: subprocess.Popen[bytes] | None, count: int) -> list[float]:
-    """Scan at the door, a ticket each few milliseconds, until so many or until the load is over."""
-    gate, journal = door(directory)
-    times = []
-    for number in range(count):
-        if running is not None and running.poll() is not None:
-            break
-        given = reading(number % DOOR_TICKETS + 1)
-        started = time.perf_counter()
-        gate.take(given)
-        times.append((time.perf_counter() - started) * 1e3)
-        time.sleep(0.005)
-    journal.close()
-    return times
-
-
 def while_loading(size: int, directory: Path) -> None:
     fill(directory, DOOR_TICKETS)
-    idle = scans_for(directory, None, 4_000)
+    idle = scans_for(directory, DOOR_TICKETS, 4_000)
     command = [sys.executable, __file__, "--only-load", str(directory), str(size)]
     with subprocess.Popen(command) as running:
-        busy = scans_for(directory, running, 1_000_000)
+        busy = scans_for(directory, DOOR_TICKETS, 1_000_000, running)
     print(f"\nThe door while {size:,} tickets of another event come in, ms from reading to commit")
     for name, share in (("p50", 0.5), ("p99", 0.99), ("max", 1.0)):
         print(f"  {name}  idle {at(idle, share):8.2f}   loading {at(busy, share):8.2f}")

@@ -107,9 +107,9 @@ class Door:
         )
         return self.download
 
-    def listen(self, device_id: str = "gate-1") -> Elsewhere:
+    def listen(self) -> Elsewhere:
         """Hear of the scans of other doors."""
-        return Elsewhere(self.store, Portier(self.line), self.directory, device_id, self.download.events)
+        return Elsewhere(self.store, Portier(self.line), self.directory, self.download.events)
 
     # --- what it does ------------------------------------------------------------------------------------------------
 

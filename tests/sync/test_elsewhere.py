@@ -330,6 +330,8 @@ def test_scans_of_a_childs_tickets_are_heard_of_where_its_parent_is_selected(doo
     for _ in range(2):
         others.look()
         assert [passage.gate for passage in store.elsewhere(door.store.database, "t-1")] == ["gate-2"]
+    door.store.purge([door.store.list_of(EVENT_ID)])
+    assert store.elsewhere(door.store.database, "t-1") == []
 
 
 def test_a_scan_that_another_door_delivered_twice_happened_once(door, others):
