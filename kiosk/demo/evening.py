@@ -57,6 +57,7 @@ class Evening:
             self._stage.wait_for(
                 "the ticket list is complete", lambda: bool(outlook.tickets([EVENT_ID], clock.now())["complete"])
             )
+        self._stage.wait_for("the gate is open", self._stage.gate_is_open)
 
     def _admit(self, codes: list[str]) -> None:
         """Scan one after the other, each when the one before it is on disk, as people come to a door."""

@@ -110,6 +110,11 @@ class Stage:
         found: list[dict[str, Any]] = self._control("GET", "/sandbox/scans", None)
         return found
 
+    def gate_is_open(self) -> bool:
+        """Tell whether the gate has taken over which event it admits to: before that it records nothing."""
+        gate = pulse.feel(self.directory / "run", "gate")
+        return gate is not None and bool(gate["events"])
+
     def check_programs(self) -> None:
         """Raise Refused, with its last words, when a program has ended by itself."""
         for name, program in self._programs.items():
