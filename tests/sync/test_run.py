@@ -451,12 +451,13 @@ def test_one_pass_ends_in_the_middle_of_a_long_list_when_it_is_told_to_stop():
 
 def test_fetching_looks_at_the_list_at_its_interval_until_it_is_told_to_stop():
     seen = lasting(Eyes(rounds=4, sync=config.Sync(tickets_interval_s=0.001, scans_interval_s=3600.0)))
-    assert seen.count("tickets") == seen.count("settings") == 4
+    assert seen.count("tickets") == 4
+    assert seen.count("settings") >= 4  # due a moment before the list: once more, if the stop comes late
     assert seen.count("elsewhere") == 1
 
 
 def test_the_scans_of_other_doors_have_an_interval_of_their_own():
-    seen = lasting(Eyes(rounds=4, sync=config.Sync(tickets_interval_s=0.02, scans_interval_s=0.001)))
+    seen = lasting(Eyes(rounds=4, sync=config.Sync(tickets_interval_s=0.1, scans_interval_s=0.001)))
     assert seen.count("elsewhere") > seen.count("tickets")
 
 
