@@ -18,6 +18,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from kiosk.dialects import DIALECTS
 from kiosk.errors import ConfigError
 from kiosk.layouts import LAYOUTS, nearest
 from kiosk.model import Direction
@@ -88,6 +89,21 @@ def _known_layout(name: str) -> str:
     raise ValueError(f"no such layout; {guess}known here: {', '.join(LAYOUTS)}")
 
 
+def _known_dialect(name: str) -> str:
+    if name not in DIALECTS:
+        raise ValueError(f"no such dialect; known here: {', '.join(DIALECTS)}; or give good_read and bad_read")
+    return name
+
+
+def _one_byte_each(text: str) -> str:
+    if any(ord(character) > 0xFF for character in text):
+        raise ValueError("needs one character a byte, up to \\u00ff")
+    return text
+
+
+Sent = Annotated[str, AfterValidator(_one_byte_each)]
+
+
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
@@ -130,6 +146,12 @@ class Scanner(_Section):
     type: Annotated[Direction, Field(strict=False)] | None = None
     layout: Annotated[str, AfterValidator(_known_layout)] = "us"
     baudrate: Annotated[int, Field(ge=300, le=4_000_000)] = 9600
+    bits: Literal[7, 8] = 8
+    parity: Literal["none", "even", "odd", "mark", "space"] = "none"
+    terminator: Literal["any", "none"] = "any"
+    feedback: Annotated[str, AfterValidator(_known_dialect)] = "none"
+    good_read: Annotated[Sent, Field(max_length=64)] | None = None
+    bad_read: Annotated[Sent, Field(max_length=64)] | None = None
     prefix: Annotated[str, Field(max_length=16)] = ""
     suffix: Annotated[str, Field(max_length=16)] = ""
     idle_ms: Annotated[int, Field(ge=10, le=5_000)] = 120

@@ -25,6 +25,12 @@ STX = 0x02
 TOO_LONG = f"longer than {MAX_CHARACTERS} characters"
 NOT_TEXT = "not text"
 KEYS_LOST = "keys were lost"
+HALF = "it has no end"
+"""The flaw of what a silence cut off: nothing to answer, but to know about."""
+
+LATE = "part of it came late"
+DAMAGED = "it came damaged"
+MISSED = "its beginning was missed"
 
 
 def whole(
@@ -55,48 +61,95 @@ def _text(raw: bytes) -> tuple[str, str | None]:
 class Frames:
     """Cuts a byte stream into codes at their terminators.
 
-    `idle_ms`: half a code followed by silence of that length is dropped, so that it never joins the next guest's.
+    `idle_ms`: half a code followed by silence of that length is dropped, so that it never joins the next guest's; what
+    is dropped is a reading whose flaw is HALF.
+    `terminated` False: the scanner sends no terminator, and that silence is what ends a code.
     `prefix`, `suffix`: what the scanner is set to add, taken off again.
     """
 
-    def __init__(self, lane: str, *, idle_ms: int = 120, prefix: str = "", suffix: str = "") -> None:
-        self.lane = lane
-        self.dropped = 0
+    def __init__(
+        self, lane: str, *, idle_ms: int = 120, prefix: str = "", suffix: str = "", terminated: bool = True
+    ) -> None:
+        self.lane, self.terminated = lane, terminated
         self._idle_ns = idle_ms * 1_000_000
         self._prefix, self._suffix = prefix.encode(), suffix.encode()
         self._most = MAX_CHARACTERS + len(prefix) + len(suffix)
         self._code = bytearray()
         self._characters = 0
         self._discarding = False
+        self._doubtful = False
         self._last_ns = 0
 
     def feed(self, data: bytes, moment: Moment) -> list[Reading]:
-        """Take what arrived at this moment, in pieces of any size; return the codes that are complete by it."""
-        self._notice_silence(moment)
-        readings = (self._take(byte, moment) for byte in data)
-        return [reading for reading in readings if reading is not None]
+        """Take what was sent at this moment, in pieces of any size; return the codes that are complete by it."""
+        ended = self._notice_silence(moment)
+        readings = [self._take(byte, moment) for byte in data]
+        return [reading for reading in (ended, *readings) if reading is not None]
+
+    def receive(self, data: bytes, moment: Moment) -> list[Reading]:
+        """Take what is read at this moment and may have waited.
+
+        Whoever reads only when woken, and late, cannot know whether the code went on at once or ended in silence: it is
+        lost then, up to its terminator, rather than cut in two or joined with the next.
+        """
+        lost = self.spoil(moment, LATE) if self._code and self.after_silence(moment) else []
+        self._last_ns = moment.boottime_ns
+        return lost + self.feed(data, moment)
+
+    def silence(self, moment: Moment) -> list[Reading]:
+        """Take it that nothing more had been sent by this moment."""
+        return self.feed(b"", moment) if self.after_silence(moment) else []
 
     def lose(self, moment: Moment, flaw: str) -> list[Reading]:
         """Say that part of the code was lost: nothing up to its terminator can be trusted."""
-        self._notice_silence(moment)
-        if self._discarding:
-            return []
-        return [self._give_up(moment, flaw)]
+        ended = self._notice_silence(moment)
+        return [*([ended] if ended is not None else []), *self.spoil(moment, flaw)]
+
+    def spoil(self, moment: Moment, flaw: str) -> list[Reading]:
+        """Say so of the code that was under way, whatever silence there was since."""
+        return [] if self._discarding and not self._doubtful else [self._give_up(moment, flaw)]
+
+    def damage(self, moment: Moment) -> list[Reading]:
+        """Say that a byte was damaged: that of a code, or of the noise between codes, which is nobody's loss."""
+        ended = self._notice_silence(moment)
+        if self._code.strip(b"\0"):
+            return self.spoil(moment, DAMAGED)
+        if not self._discarding:
+            self.doubt(moment)
+        return [ended] if ended is not None else []
+
+    def doubt(self, moment: Moment) -> None:
+        """Begin in the middle of a code, maybe: what comes before a silence or a terminator is lost, and said to be."""
+        self._clear()
+        self._discarding = self._doubtful = True
+        self._last_ns = moment.boottime_ns
 
     def after_silence(self, moment: Moment) -> bool:
         """Tell whether what comes at this moment begins something new."""
         return moment.boottime_ns - self._last_ns > self._idle_ns
 
-    def _notice_silence(self, moment: Moment) -> None:
+    def due_ns(self) -> int | None:
+        """Return the time since boot at which silence would end what has begun; None when nothing has."""
+        return self._last_ns + self._idle_ns + 1 if self._code or self._discarding else None
+
+    def _notice_silence(self, moment: Moment) -> Reading | None:
+        ended = None
         if self.after_silence(moment):
-            self.dropped += bool(self._code)
+            ended = self._drop(moment) if self.terminated else self._end(moment)
             self._clear()
         self._last_ns = moment.boottime_ns
+        return ended
+
+    def _drop(self, moment: Moment) -> Reading | None:
+        half = bytes(self._code[:MAX_BYTES]).strip(b"\0")
+        return Reading(self.lane, _text(half)[0][:MAX_CHARACTERS], half, moment, HALF) if half else None
 
     def _take(self, byte: int, moment: Moment) -> Reading | None:
         if byte in TERMINATORS:
             return self._end(moment)
-        if self._discarding or (byte == STX and not self._code.strip(b"\0")):
+        if self._discarding:
+            return self._give_up(moment, MISSED) if self._doubtful else None
+        if byte == STX and not self._code.strip(b"\0"):
             return None
         self._code.append(byte)
         self._characters += byte != 0 and byte & 0xC0 != 0x80  # neither noise nor UTF-8's continuation bytes count
@@ -121,4 +174,4 @@ class Frames:
     def _clear(self) -> None:
         self._code.clear()
         self._characters = 0
-        self._discarding = False
+        self._discarding = self._doubtful = False

@@ -6,6 +6,8 @@ of which nobody knows whether it is down. Nothing of that ever becomes a shorter
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from kiosk.decode import KEYS_LOST, Frames
 from kiosk.layouts import (
     ACCENTS,
@@ -60,18 +62,38 @@ class Keys:
             return self._synchronise(code, moment)
         if kind != EV_KEY or self._torso or value not in {KEY_UP, KEY_DOWN}:
             return []  # an autorepeat is the kernel's invention, not the scanner's
-        self._notice_silence(moment)
+        ended = self._notice_silence(moment)
         self._frames.feed(b"", moment)  # a modifier, an accent or a digit under Alt breaks the silence, too
-        return self._press(code, moment) if value == KEY_DOWN else self._release(code, moment)
+        return ended + (self._press(code, moment) if value == KEY_DOWN else self._release(code, moment))
 
-    def _notice_silence(self, moment: Moment) -> None:
+    def play(self, events: Iterable[tuple[int, int, int]], moment: Moment) -> list[Reading]:
+        """Take several at once."""
+        return [reading for event in events for reading in self.feed(*event, moment)]
+
+    def silence(self, moment: Moment) -> list[Reading]:
+        """Take it that no key had moved by this moment."""
+        return self._notice_silence(moment)
+
+    def due_ns(self) -> int | None:
+        """Return the time since boot at which silence would end what has begun; None when nothing has."""
+        return self._frames.due_ns()
+
+    def doubt(self, moment: Moment) -> None:
+        """Begin in the middle of a code, maybe."""
+        self._frames.doubt(moment)
+
+    def _notice_silence(self, moment: Moment) -> list[Reading]:
         if not self._frames.after_silence(moment):
-            return
+            return []
+        half = self._accent or self._number.digits or self._held & CHORDS
+        lost = self._frames.spoil(moment, KEYS_LOST) if half and not self._frames.terminated else []
+        ended = self._frames.silence(moment)
         if self._caps is None or self._caps_doubtful:
             self._caps, self._caps_doubtful = False, False
         self._held = (self._held & MODIFIERS) - self._stuck
         self._stuck = set(self._held)
         self._forget_half()
+        return lost + ended
 
     def _forget_half(self) -> None:
         self._accent = ""
@@ -82,13 +104,13 @@ class Keys:
             self._torso = False
         if code != SYN_DROPPED:
             return []
-        self._notice_silence(moment)
+        ended = self._notice_silence(moment)
         self._torso = True
         self._held.clear()
         self._stuck.clear()
         self._caps_doubtful = self._caps is False
         self._caps = False if self._caps_doubtful else None
-        return self._lose(moment)
+        return ended + self._lose(moment)
 
     def _lose(self, moment: Moment) -> list[Reading]:
         self._forget_half()

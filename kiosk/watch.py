@@ -2,21 +2,25 @@
 
 It never touches a database, a sound or a file: the kernel queues only 64 events of a keyboard, about ten characters,
 and then drops the lot. A scanner that is lost is closed at once, its half code dropped, and opened again by the same
-recipe until it is back.
+recipe until it is back. Opening may take long, with a device that is ill, so it is done on a thread of its own.
 """
 
 from __future__ import annotations
 
 import logging
+import math
 import os
+import queue
 import select
 import selectors
 import threading
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
 from kiosk.clock import boottime_ns
+from kiosk.decode import HALF
 from kiosk.errors import ScannerLost
 from kiosk.model import Direction, Moment, Reading
 
@@ -33,13 +37,34 @@ MAX_BACKLOG = 10_000
 
 BACKLOG_PAUSE_S = 0.05
 
+PIPE = 4096
+
+LAST_OPENING_S = 0.5
+"""How long the end waits for devices that are just being opened."""
+
+HALVES = 2
+"""So many halves in a row and no whole code between them are no accident."""
+
+NO_END = 'its codes have no end: set the scanner to send Enter after each, or configure terminator = "none"'
+
 
 class Scanner(Protocol):
-    """An open device. `read` returns what is whole by now and raises ScannerLost when the device is gone."""
+    """An open device. `read` returns what is whole by now and raises ScannerLost when the device is gone.
+
+    `due_ns`: the time since boot at which it wants to be read even if nothing has come; None for never.
+    """
 
     def fileno(self) -> int: ...
     def read(self, moment: Moment) -> list[Reading]: ...
+    def due_ns(self) -> int | None: ...
     def close(self) -> None: ...
+
+
+class Plugs(Protocol):
+    """Tells when something is plugged in: its descriptor is readable then, until `changed` was called."""
+
+    def fileno(self) -> int: ...
+    def changed(self) -> bool: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,13 +80,24 @@ class Lane:
     """Whether this scanner may come to an end by itself, as a recording does; then it is not opened again."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Ear:
     lane: Lane
     scanner: Scanner | None = None
+    opening: threading.Thread | None = None
     retry_ns: int = 0
     problem: str | None = None
     over: bool = False
+    halves: int = 0
+
+    @property
+    def missing(self) -> bool:
+        """Whether it is to be opened, as soon as its time has come."""
+        return self.scanner is None and self.opening is None and not self.over
+
+    def hint(self) -> str | None:
+        """What a person could do about a scanner that is there, but of little use."""
+        return NO_END if self.halves >= HALVES else None
 
 
 class Ears:
@@ -73,13 +109,18 @@ class Ears:
         heard: Callable[[Reading], None],
         backlog: Callable[[], int],
         now: Callable[[], Moment],
+        plugs: Plugs | None = None,
     ) -> None:
         self._ears = [_Ear(lane) for lane in lanes]
         self._heard, self._backlog, self._now = heard, backlog, now
+        self._plugs = plugs
+        self._opened: queue.SimpleQueue[tuple[_Ear, Scanner | ScannerLost]] = queue.SimpleQueue()
         self._poll = selectors.DefaultSelector()
         self._wake_read, self._wake_write = os.pipe()
         self._poll.register(self._wake_read, selectors.EVENT_READ)
-        self._stopping = False
+        if plugs is not None:
+            self._poll.register(plugs.fileno(), selectors.EVENT_READ, plugs)
+        self._stopping = self._over = False
         self._lock = threading.Lock()
         self.ticked_ns = boottime_ns()
 
@@ -89,6 +130,7 @@ class Ears:
             while not self._stopping:
                 self._open_what_is_missing()
                 self._hear_out()
+                self._take_in_what_was_opened()
                 self.ticked_ns = boottime_ns()
         finally:
             self._close_all()
@@ -96,9 +138,8 @@ class Ears:
     def stop(self) -> None:
         """End `run` soon. May be called from any thread, and more than once."""
         with self._lock:
-            if not self._stopping:
-                self._stopping = True
-                os.write(self._wake_write, b"x")
+            self._stopping = True
+            self._wake()
 
     def state(self) -> list[dict[str, object]]:
         """What is plugged in, for people."""
@@ -109,43 +150,87 @@ class Ears:
                 "device": ear.lane.device,
                 "connected": ear.scanner is not None,
                 "problem": ear.problem,
+                "hint": ear.hint(),
             }
             for ear in self._ears
         ]
 
     def _hear_out(self) -> None:
         if self._backlog() > MAX_BACKLOG:
-            select.select([self._wake_read], [], [], BACKLOG_PAUSE_S)
+            if select.select([self._wake_read], [], [], BACKLOG_PAUSE_S)[0]:
+                os.read(self._wake_read, PIPE)
             return
-        for key, _ in self._poll.select(self._patience_s()):
-            if isinstance(key.data, _Ear):
-                self._listen(key.data)
+        ready = [key.data for key, _ in self._poll.select(self._patience_s())]
+        moment = self._now()
+        if None in ready:
+            os.read(self._wake_read, PIPE)
+        if self._plugs is not None and self._plugs in ready:
+            self._look_again(self._plugs)
+        for ear in self._ears:
+            if ear in ready or (ear.scanner is not None and (ear.scanner.due_ns() or math.inf) <= moment.boottime_ns):
+                self._listen(ear, moment)
+
+    def _look_again(self, plugs: Plugs) -> None:
+        """Something was plugged in: what is missing may be there."""
+        if plugs.changed():
+            for ear in self._ears:
+                ear.retry_ns = 0
 
     def _open_what_is_missing(self) -> None:
         for ear in self._ears:
-            if ear.scanner is None and not ear.over and boottime_ns() >= ear.retry_ns:
-                self._open(ear)
+            if ear.missing and boottime_ns() >= ear.retry_ns:
+                ear.opening = threading.Thread(target=self._open, args=(ear,), name="opening", daemon=True)
+                ear.opening.start()
 
     def _open(self, ear: _Ear) -> None:
+        """Open a scanner, on a thread of its own; whatever is wrong with it, the others are heard."""
+        opened: Scanner | ScannerLost
         try:
-            scanner = ear.lane.open()
-        except Exception as error:  # noqa: BLE001  # whatever is wrong with one scanner, the others are heard
-            self._note(ear, _lost(ear, error))
-            return
-        ear.scanner, ear.problem = scanner, None
-        self._poll.register(scanner.fileno(), selectors.EVENT_READ, ear)
-        log.info("scanner %s: connected", ear.lane.name)
+            opened = ear.lane.open()
+        except Exception as error:  # noqa: BLE001
+            opened = _lost(ear, error)
+        with self._lock:
+            if not self._over:
+                self._opened.put((ear, opened))
+                self._wake()
+                return
+        if not isinstance(opened, ScannerLost):
+            opened.close()
 
-    def _listen(self, ear: _Ear) -> None:
+    def _wake(self) -> None:
+        if not self._over:
+            os.write(self._wake_write, b"x")
+
+    def _take_in_what_was_opened(self) -> None:
+        while not self._opened.empty():
+            ear, opened = self._opened.get()
+            ear.opening = None
+            if isinstance(opened, ScannerLost):
+                self._note(ear, opened)
+                continue
+            ear.scanner, ear.problem, ear.halves = opened, None, 0
+            self._poll.register(opened.fileno(), selectors.EVENT_READ, ear)
+            log.info("scanner %s: connected", ear.lane.name)
+
+    def _listen(self, ear: _Ear, moment: Moment) -> None:
         if ear.scanner is None:
             return
         try:
-            readings = ear.scanner.read(self._now())
+            readings = ear.scanner.read(moment)
         except Exception as error:  # noqa: BLE001
             self._lose(ear, _lost(ear, error))
             return
         for reading in readings:
-            self._heard(replace(reading, direction=reading.direction or ear.lane.direction))
+            if reading.flaw == HALF:
+                self._note_half(ear, reading)
+            else:
+                ear.halves = 0
+                self._heard(replace(reading, direction=reading.direction or ear.lane.direction))
+
+    @staticmethod
+    def _note_half(ear: _Ear, half: Reading) -> None:
+        ear.halves += 1
+        log.warning("scanner %s: %d bytes without an end were dropped", ear.lane.name, len(half.raw))
 
     def _lose(self, ear: _Ear, lost: ScannerLost) -> None:
         self._close(ear)
@@ -159,10 +244,10 @@ class Ears:
         ear.retry_ns = boottime_ns() + int(RETRY_S * 1e9)
 
     def _patience_s(self) -> float:
-        retries = [ear.retry_ns for ear in self._ears if ear.scanner is None and not ear.over]
-        if not retries:
-            return TICK_S
-        return min(TICK_S, max(0.0, (min(retries) - boottime_ns()) / 1e9))
+        """Return how long nothing may come: until a scanner is to be tried again, or wants to be read all the same."""
+        times = [ear.retry_ns for ear in self._ears if ear.missing]
+        times += [due for ear in self._ears if ear.scanner is not None and (due := ear.scanner.due_ns()) is not None]
+        return min([TICK_S, *(max(0.0, (at_ns - boottime_ns()) / 1e9) for at_ns in times)])
 
     def _close(self, ear: _Ear) -> None:
         if ear.scanner is None:
@@ -175,13 +260,17 @@ class Ears:
             _lost(ear, error)
 
     def _close_all(self) -> None:
+        until = time.monotonic() + LAST_OPENING_S
+        for opening in [ear.opening for ear in self._ears if ear.opening is not None]:
+            opening.join(max(0.0, until - time.monotonic()))
+        with self._lock:
+            self._stopping = self._over = True
+            os.close(self._wake_read)
+            os.close(self._wake_write)
+        self._take_in_what_was_opened()
         for ear in self._ears:
             self._close(ear)
         self._poll.close()
-        with self._lock:
-            self._stopping = True
-            os.close(self._wake_read)
-            os.close(self._wake_write)
 
 
 def _lost(ear: _Ear, error: Exception) -> ScannerLost:

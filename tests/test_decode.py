@@ -10,7 +10,19 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from kiosk.decode import KEYS_LOST, MAX_BYTES, MAX_CHARACTERS, NOT_TEXT, TOO_LONG, Frames, whole
+from kiosk.decode import (
+    DAMAGED,
+    HALF,
+    KEYS_LOST,
+    LATE,
+    MAX_BYTES,
+    MAX_CHARACTERS,
+    MISSED,
+    NOT_TEXT,
+    TOO_LONG,
+    Frames,
+    whole,
+)
 from kiosk.model import Answer, Direction, Moment, Reading
 
 Heard = list[str | tuple[str, str]]
@@ -173,15 +185,13 @@ def test_a_pause_within_the_idle_time_does_not_break_a_code(gap_ns: int) -> None
     decoder = frames()
     decoder.feed(b"HALF", moment(0))
     assert heard(decoder.feed(b"-WHOLE\r", moment(gap_ns))) == ["HALF-WHOLE"]
-    assert decoder.dropped == 0
 
 
 @pytest.mark.parametrize("gap_ns", [IDLE_NS + 1, IDLE_NS * 2, 10**12])
 def test_half_a_code_followed_by_silence_never_joins_the_next_guests(gap_ns: int) -> None:
     decoder = frames()
     decoder.feed(b"HALF", moment(0))
-    assert heard(decoder.feed(b"NEXT\r", moment(gap_ns))) == ["NEXT"]
-    assert decoder.dropped == 1
+    assert heard(decoder.feed(b"NEXT\r", moment(gap_ns))) == [("HALF", HALF), "NEXT"]
 
 
 def test_the_pause_is_counted_from_the_last_bytes_not_from_the_first() -> None:
@@ -196,33 +206,150 @@ def test_the_idle_time_is_the_scanners_own() -> None:
     for decoder in (patient, hasty):
         decoder.feed(b"A", moment(0))
     assert heard(patient.feed(b"B\r", moment(500_000_000))) == ["AB"]
-    assert heard(hasty.feed(b"B\r", moment(10_000_001))) == ["B"]
+    assert heard(hasty.feed(b"B\r", moment(10_000_001))) == [("A", HALF), "B"]
 
 
 def test_each_half_code_is_counted_once_and_silence_without_one_not_at_all() -> None:
     decoder = frames()
-    for number, data in enumerate([b"A", b"B", b"", b"C\r", b"", b"D"]):
-        decoder.feed(data, moment(number * IDLE_NS * 2))
-    assert decoder.dropped == 2
+    arrivals = enumerate([b"A", b"B", b"", b"C\r", b"", b"D"])
+    said = [heard(decoder.feed(data, moment(number * IDLE_NS * 2))) for number, data in arrivals]
+    assert said == [[], [("A", HALF)], [("B", HALF)], ["C"], [], []]
 
 
 def test_a_terminator_that_comes_after_the_silence_ends_nothing() -> None:
     decoder = frames()
     decoder.feed(b"HALF", moment(0))
-    assert decoder.feed(b"\r", moment(IDLE_NS * 3)) == []
+    assert heard(decoder.feed(b"\r", moment(IDLE_NS * 3))) == [("HALF", HALF)]
 
 
 def test_the_characters_of_a_dropped_half_code_no_longer_count() -> None:
     decoder = frames()
     decoder.feed(b"A" * 400, moment(0))
-    assert heard(decoder.feed(b"B" * 400 + b"\r", moment(IDLE_NS * 2))) == ["B" * 400]
+    assert heard(decoder.feed(b"B" * 400 + b"\r", moment(IDLE_NS * 2))) == [("A" * 400, HALF), "B" * 400]
 
 
 def test_silence_ends_what_was_being_discarded() -> None:
     decoder = frames()
     decoder.feed(b"A" * 600, moment(0))
     assert heard(decoder.feed(b"NEXT\r", moment(IDLE_NS + 1))) == ["NEXT"]
-    assert decoder.dropped == 0
+
+
+def test_silence_that_is_noticed_drops_the_half_at_once_and_only_once() -> None:
+    decoder = frames()
+    assert decoder.due_ns() is None
+    decoder.feed(b"HALF", moment(0))
+    assert decoder.due_ns() == moment(IDLE_NS + 1).boottime_ns
+    assert decoder.silence(moment(IDLE_NS)) == []
+    assert heard(decoder.silence(moment(IDLE_NS + 1))) == [("HALF", HALF)]
+    assert decoder.due_ns() is None
+    assert decoder.silence(moment(IDLE_NS * 9)) == []
+
+
+def test_looking_in_vain_does_not_make_the_silence_longer() -> None:
+    decoder = frames()
+    decoder.feed(b"HALF", moment(0))
+    decoder.silence(moment(IDLE_NS - 1))
+    assert heard(decoder.silence(moment(IDLE_NS + 1))) == [("HALF", HALF)]
+
+
+# --- without a terminator --------------------------------------------------------------------------------------------
+
+
+def test_where_no_terminator_is_sent_silence_ends_a_code() -> None:
+    decoder = Frames("left", terminated=False)
+    assert decoder.feed(b"TKT-", moment(0)) == []
+    assert decoder.feed(b"1", moment(IDLE_NS)) == []
+    assert heard(decoder.silence(moment(IDLE_NS * 2 + 1))) == ["TKT-1"]
+    decoder.feed(b"TKT-2", moment(IDLE_NS * 3))
+    assert heard(decoder.feed(b"TKT-3", moment(IDLE_NS * 5))) == ["TKT-2"]
+    assert heard(decoder.feed(b"\r\n", moment(IDLE_NS * 5))) == ["TKT-3"]  # one that is sent all the same ends it, too
+    assert decoder.silence(moment(IDLE_NS * 9)) == []
+
+
+def test_where_no_terminator_is_sent_a_loss_lasts_until_the_silence() -> None:
+    decoder = Frames("left", terminated=False)
+    decoder.feed(b"AB", moment(0))
+    decoder.lose(moment(1), KEYS_LOST)
+    assert decoder.feed(b"CD", moment(2)) == []
+    assert decoder.due_ns() == moment(IDLE_NS + 3).boottime_ns
+    assert decoder.silence(moment(IDLE_NS * 2)) == []
+    decoder.feed(b"OK", moment(IDLE_NS * 2))
+    assert heard(decoder.silence(moment(IDLE_NS * 4))) == ["OK"]
+
+
+# --- read late -------------------------------------------------------------------------------------------------------
+
+
+def test_what_is_read_late_in_the_middle_of_a_code_is_lost_up_to_its_terminator_neither_cut_nor_joined() -> None:
+    decoder = frames()
+    decoder.receive(b"TKT-", moment(0))
+    assert heard(decoder.receive(b"0001\rTKT-0002\r", moment(IDLE_NS + 1))) == [("TKT-", LATE), "TKT-0002"]
+
+
+def test_what_is_read_late_goes_on_being_lost_in_later_pieces() -> None:
+    decoder = frames()
+    decoder.receive(b"TKT-", moment(0))
+    assert heard(decoder.receive(b"00", moment(IDLE_NS + 1))) == [("TKT-", LATE)]
+    assert decoder.receive(b"01", moment(IDLE_NS * 5)) == []
+    assert heard(decoder.receive(b"\rOK\r", moment(IDLE_NS * 6))) == ["OK"]
+
+
+def test_what_is_read_in_time_or_between_codes_is_believed() -> None:
+    decoder = frames()
+    assert heard(decoder.receive(b"A\r", moment(0))) == ["A"]
+    assert decoder.receive(b"TK", moment(IDLE_NS * 9)) == []
+    assert heard(decoder.receive(b"T\r", moment(IDLE_NS * 10))) == ["TKT"]
+
+
+def test_whoever_looked_in_time_knows_that_there_was_silence() -> None:
+    decoder = frames()
+    decoder.receive(b"HALF", moment(0))
+    assert heard(decoder.silence(moment(IDLE_NS + 1))) == [("HALF", HALF)]
+    assert heard(decoder.receive(b"NEXT\r", moment(IDLE_NS * 2))) == ["NEXT"]
+
+
+# --- damaged ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_damaged_byte_loses_the_code_it_belongs_to_and_no_other() -> None:
+    decoder = frames()
+    decoder.receive(b"TKT", moment(0))
+    assert heard(decoder.damage(moment(1))) == [("TKT", DAMAGED)]
+    assert decoder.damage(moment(2)) == []
+    assert heard(decoder.receive(b"1\rOK\r", moment(3))) == ["OK"]
+
+
+def test_a_damaged_first_byte_loses_the_code_behind_it() -> None:
+    decoder = frames()
+    assert decoder.damage(moment(0)) == []
+    assert heard(decoder.receive(b"KT-1\rOK\r", moment(1))) == [("", MISSED), "OK"]
+
+
+def test_noise_between_codes_is_nobodys_loss() -> None:
+    decoder = frames()
+    assert [*decoder.damage(moment(0)), *decoder.damage(moment(1))] == []
+    assert decoder.silence(moment(IDLE_NS * 2)) == []
+    assert heard(decoder.receive(b"OK\r", moment(IDLE_NS * 2))) == ["OK"]
+
+
+# --- begun in the middle ---------------------------------------------------------------------------------------------
+
+
+def test_a_scanner_that_may_be_in_the_middle_of_a_code_is_not_believed_up_to_its_terminator() -> None:
+    decoder = frames()
+    decoder.doubt(moment(0))
+    assert heard(decoder.feed(b"il", moment(1))) == [("", MISSED)]
+    assert decoder.feed(b"-1\r", moment(2)) == []
+    assert heard(decoder.feed(b"OK\r", moment(3))) == ["OK"]
+
+
+@pytest.mark.parametrize("data", [b"\r", b"\r\n", b""])
+def test_a_doubt_that_ends_without_a_character_is_not_said(data: bytes) -> None:
+    decoder = frames()
+    decoder.doubt(moment(0))
+    assert decoder.feed(data, moment(1)) == []
+    assert decoder.silence(moment(IDLE_NS * 2)) == []
+    assert heard(decoder.feed(b"OK\r", moment(IDLE_NS * 2))) == ["OK"]
 
 
 # --- loss ------------------------------------------------------------------------------------------------------------
@@ -241,8 +368,7 @@ def test_a_loss_gives_one_reading_with_a_flaw_and_nothing_up_to_the_terminator()
 def test_a_loss_after_silence_is_a_new_loss_without_the_old_half_code() -> None:
     decoder = frames()
     decoder.feed(b"OLD", moment(0))
-    assert heard(decoder.lose(moment(IDLE_NS + 1), KEYS_LOST)) == [("", KEYS_LOST)]
-    assert decoder.dropped == 1
+    assert heard(decoder.lose(moment(IDLE_NS + 1), KEYS_LOST)) == [("OLD", HALF), ("", KEYS_LOST)]
     assert heard(decoder.lose(moment(IDLE_NS * 3), KEYS_LOST)) == [("", KEYS_LOST)]
 
 
@@ -324,14 +450,13 @@ def test_no_bytes_break_the_decoder_and_every_reading_is_bounded(
     for gap_ns, data in arrivals:
         now_ns += gap_ns
         check(decoder.feed(data, moment(now_ns)))
-    assert decoder.dropped <= len(arrivals)
 
 
 def check(readings: Iterable[Reading]) -> None:
     for reading in readings:
         assert len(reading.code) <= MAX_CHARACTERS
         assert len(reading.raw) <= MAX_BYTES
-        assert reading.flaw in (None, TOO_LONG, NOT_TEXT, KEYS_LOST)
+        assert reading.flaw in (None, TOO_LONG, NOT_TEXT, KEYS_LOST, HALF, LATE)
         if reading.flaw is None:
             assert reading.code
             assert reading.raw == reading.code.encode()

@@ -214,11 +214,11 @@ def test_a_scanner_that_is_pulled_and_plugged_in_again_needs_no_restart(listed, 
     )
     listed.open_gate()
     os.write(listed.master, valid[1]["barcode"][:5].encode())  # half a code, then the plug
+    link.unlink()  # first: the number of a pty that is closed may be somebody else's at once
     os.close(listed.master)
     os.close(listed._slave)
     eventually("the loss is said", lambda: not listed.scanners()[0]["connected"])
     listed.master, listed._slave = os.openpty()
-    link.unlink()
     link.symlink_to(os.ttyname(listed._slave))
     eventually("it is back", lambda: listed.scanners()[0]["connected"])
     listed.scan(valid[0]["barcode"])

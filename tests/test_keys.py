@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from kiosk.decode import KEYS_LOST, MAX_BYTES, MAX_CHARACTERS, NOT_TEXT, TOO_LONG, Frames
+from kiosk.decode import HALF, KEYS_LOST, MAX_BYTES, MAX_CHARACTERS, MISSED, NOT_TEXT, TOO_LONG, Frames
 from kiosk.keys import Keys
 from kiosk.layouts import (
     ACCENTS,
@@ -229,8 +229,25 @@ def test_a_dead_key_that_comes_last_makes_the_code_unreadable() -> None:
 def test_a_dead_key_is_forgotten_with_the_code_it_belonged_to() -> None:
     keys = keyboard("de")
     assert read(keys, [*typed("ab", "de"), *press(13)]) == []
-    assert read(keys, typed("eok\r", "de"), moment(IDLE_NS + 1)) == ["eok"]
+    assert read(keys, typed("eok\r", "de"), moment(IDLE_NS + 1)) == [("ab", HALF), "eok"]
     assert read(keyboard("de"), [*press(13), DROPPED, REPORT, *typed("\re\r", "de")]) == [("", KEYS_LOST), "e"]
+
+
+def test_where_no_terminator_is_sent_what_waits_for_its_second_key_loses_the_code() -> None:
+    for half in (press(13), [(1, LEFT_ALT, DOWN), *press(82)], [(1, LEFT_CTRL, DOWN)]):
+        keys = Keys(Frames("left", terminated=False), LAYOUTS["de"])
+        assert read(keys, [*typed("ab", "de"), *half]) == []
+        said = keys.silence(moment(IDLE_NS + 1))
+        assert [(reading.code, reading.flaw) for reading in said] == [("ab", KEYS_LOST)]
+
+
+def test_silence_ends_what_was_typed_where_no_terminator_is_sent() -> None:
+    keys = Keys(Frames("left", terminated=False), LAYOUTS["us"])
+    assert read(keys, typed("AB1")) == []
+    assert keys.due_ns() == moment(IDLE_NS + 1).boottime_ns
+    assert [reading.code for reading in keys.silence(moment(IDLE_NS + 1))] == ["AB1"]
+    keys.doubt(moment(IDLE_NS * 2))
+    assert read(keys, typed("x"), moment(IDLE_NS * 2)) == [("", MISSED)]
 
 
 # --- every layout ----------------------------------------------------------------------------------------------------
@@ -385,7 +402,7 @@ def test_a_modifier_that_stays_down_is_let_go_after_one_code_that_is_not_believe
 def test_a_digit_that_stays_down_is_let_go_by_a_silence() -> None:
     keys = keyboard()
     read(keys, [*typed("a\r"), (1, PAD[6], DOWN)])
-    assert read(keys, [*alt("066"), *press(ENTER)], moment(IDLE_NS + 1)) == ["B"]
+    assert read(keys, [*alt("066"), *press(ENTER)], moment(IDLE_NS + 1)) == [("6", HALF), "B"]
 
 
 def test_what_was_stuck_is_let_go_when_events_were_dropped() -> None:
@@ -458,7 +475,8 @@ def test_keys_obey_the_prefix_the_idle_time_and_the_lane_of_their_frames() -> No
     keys = keyboard(prefix="-", idle_ms=10)
     read(keys, typed("half"))
     readings = [reading for event in typed("-A\r") for reading in keys.feed(*event, moment(10_000_001))]
-    assert readings == [Reading("left", "A", b"A", moment(10_000_001))]
+    then = moment(10_000_001)
+    assert readings == [Reading("left", "half", b"half", then, HALF), Reading("left", "A", b"A", then)]
 
 
 def test_a_code_typed_too_long_is_told_once() -> None:

@@ -22,7 +22,7 @@ from kiosk.decode import Frames
 from kiosk.errors import ScannerLost
 from kiosk.model import Direction, Reading
 from kiosk.scanners.replay import ReplayScanner
-from kiosk.scanners.serial import SerialScanner
+from kiosk.scanners.serial import Line, SerialScanner
 from kiosk.scanners.socket import SocketScanner
 from kiosk.watch import MAX_BACKLOG, RETRY_S, TICK_S, Ears, Lane
 
@@ -54,7 +54,7 @@ class Plug:
 
     def open(self) -> SerialScanner:
         self.opened += 1
-        return SerialScanner(str(self.device), 9600, Frames(self.name, idle_ms=5_000))
+        return SerialScanner(str(self.device), Line(), Frames(self.name, idle_ms=5_000))
 
     def lane(self, direction: Direction | None = None) -> Lane:
         return Lane(self.name, "serial", str(self.device), self.open, direction)
@@ -320,6 +320,9 @@ class Faulty:
             raise self._error
         raise ScannerLost("gone")
 
+    def due_ns(self) -> None:
+        return None
+
     def close(self) -> None:
         self.closed += 1
         os.close(self._end)
@@ -361,7 +364,7 @@ def test_a_recording_that_has_ended_is_not_played_again(room, plugs, tmp_path, e
 
     def play() -> ReplayScanner:
         played.append(1)
-        return ReplayScanner(str(tmp_path / "bytes"), Frames("tape"))
+        return ReplayScanner(str(tmp_path / "bytes"), {"bytes": Frames("tape").feed})
 
     ears = room.listen(Lane("tape", "replay", "bytes", play, ends=True), plugs[0].lane())
     assert [room.next("tape").code for _ in range(2)] == ["A", "B"]
@@ -373,9 +376,8 @@ def test_a_recording_that_has_ended_is_not_played_again(room, plugs, tmp_path, e
 
 
 def test_a_recording_that_is_not_there_yet_is_waited_for(room, tmp_path, eventually):
-    lane = Lane(
-        "tape", "replay", "bytes", lambda: ReplayScanner(str(tmp_path / "bytes"), Frames("tape")), ends=True
-    )  # fmt: skip
+    decoders = {"bytes": Frames("tape").feed}
+    lane = Lane("tape", "replay", "bytes", lambda: ReplayScanner(str(tmp_path / "bytes"), decoders), ends=True)
     ears = room.listen(lane)
     eventually("it was missed", lambda: ears.state()[0]["problem"])
     (tmp_path / "bytes").write_bytes(b"A\r")
@@ -424,7 +426,14 @@ def test_ears_that_hear_nothing_still_show_that_they_live(room, plugs, eventuall
 def test_what_is_plugged_in_is_told_for_people(room, plugs, eventually):
     ears = room.listen(plugs[0].lane())
     assert eventually("it is connected", lambda: room.connected() and ears.state()) == [
-        {"name": "left", "kind": "serial", "device": str(plugs[0].device), "connected": True, "problem": None}
+        {
+            "name": "left",
+            "kind": "serial",
+            "device": str(plugs[0].device),
+            "connected": True,
+            "problem": None,
+            "hint": None,
+        }
     ]
 
 
@@ -435,8 +444,12 @@ def test_stopping_from_another_thread_closes_everything_at_once(room, plugs, tmp
     before = descriptors()
     lanes = [plug.lane() for plug in plugs]
     lanes.append(Lane("manual", "socket", str(desk), partial(SocketScanner, desk, "manual")))
-    lanes.append(Lane("tape", "replay", str(tape), lambda: ReplayScanner(str(tape), Frames("tape")), ends=True))
-    lanes.append(Lane("away", "serial", "nowhere", partial(SerialScanner, str(tmp_path / "no"), 9600, Frames("away"))))
+    lanes.append(
+        Lane("tape", "replay", str(tape), lambda: ReplayScanner(str(tape), {"bytes": Frames("tape").feed}), ends=True)
+    )
+    lanes.append(
+        Lane("away", "serial", "nowhere", partial(SerialScanner, str(tmp_path / "no"), Line(), Frames("away")))
+    )
     room.listen(*lanes)
     room.waiting = behind
     eventually("they are connected", lambda: set(room.connected()) >= {"left", "middle", "right", "manual"})

@@ -1,85 +1,172 @@
-"""Scanners that pretend to be a keyboard, by evdev. Grabbed before the first key is read: nothing reaches a console."""
+"""Scanners that pretend to be a keyboard. Grabbed before the first key is read: nothing reaches a console.
+
+By evdev where it is installed, else by `bare.py`. Never evdev's asynchronous face: it loses keys when it is cancelled.
+"""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable
+import array
+import fcntl
+import logging
+import select
+import struct
+import time
+from contextlib import suppress
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
 
-import evdev
-
+from kiosk.clock import boottime_ns, now
 from kiosk.errors import ScannerLost
-from kiosk.keys import Keys
+from kiosk.keys import EV_KEY, Keys
 from kiosk.model import Moment, Reading
+from kiosk.scanners.bare import keys_down
+from kiosk.scanners.plugged import node_name, siblings
 
-VID_PID = re.compile(r"^([0-9a-fA-F]{4}):([0-9a-fA-F]{4})$")
+if TYPE_CHECKING:
+    from kiosk.scanners.bare import Event, InputDevice
+else:
+    try:
+        from evdev import InputDevice
+    except ImportError:
+        from kiosk.scanners.bare import InputDevice
+
+log = logging.getLogger(__name__)
+
+# linux/input.h
+SET_CLOCK, SET_MASK = 0x400445A0, 0x40104593
+EV_MSC = 4
+
+RELEASE_S = 0.5
+"""How long a key that is down is waited for: grabbed in between, it would stay down for the console."""
+
+QUIET_S = 0.03
+"""A scanner that types pauses for less: two reports at the 8 ms of a slow one, and as much again."""
+
+OTHER_NODES_NS = 1_000_000_000
+"""When the nodes are counted again: those of one device appear one after the other."""
 
 
 class HidScanner:
-    """An open and grabbed input device."""
+    """An open keyboard scanner, all of its nodes grabbed."""
 
-    def __init__(self, device: str, keys: Keys) -> None:
+    def __init__(self, node: str, keys: Keys) -> None:
         self._keys = keys
+        self._nodes: dict[str, InputDevice] = {}
+        self._timed = False
         try:
-            self._input = evdev.InputDevice(find(device))
-        except OSError as error:
-            raise ScannerLost(f"{device}: {error}") from error
-        try:
-            self._input.grab()
-        except OSError as error:
-            self._input.close()
-            raise ScannerLost(f"{device}: another program holds it: {error}") from error
+            self._input = self._hold(node)
+            self._hold_others()
+        except BaseException:
+            self._let_go()
+            raise
+        self._recount_ns: int | None = boottime_ns() + OTHER_NODES_NS
+        if self._timed and _drain(self._input):
+            self._keys.doubt(now())
 
     def fileno(self) -> int:
         return int(self._input.fd)
 
     def read(self, moment: Moment) -> list[Reading]:
         """Return the codes that are complete by the keys that have arrived. Raises ScannerLost."""
+        events = self.events(moment)
+        if not events:
+            self._count_nodes_again(moment)
+            return self._keys.silence(moment)
+        return [
+            reading
+            for event, when in events
+            for reading in self._keys.feed(event.type, event.code, event.value, when)
+        ]  # fmt: skip
+
+    def events(self, moment: Moment) -> list[tuple[Event, Moment]]:
+        """Return the events that have arrived, each with when the kernel got it. Raises ScannerLost."""
         try:
-            events = list(self._input.read())
+            events: list[Any] = list(self._input.read())
         except BlockingIOError:
             return []
         except OSError as error:
             raise ScannerLost(f"{self._input.path}: {error}") from error
-        return [reading for event in events for reading in self._keys.feed(event.type, event.code, event.value, moment)]
+        since_boot_ns = boottime_ns() - time.monotonic_ns()
+        return [(event, self._when(event, since_boot_ns, moment)) for event in events]
+
+    def due_ns(self) -> int | None:
+        return min((due for due in (self._keys.due_ns(), self._recount_ns) if due is not None), default=None)
 
     def close(self) -> None:
-        self._input.close()
+        """Let go, but not in the middle of a code: its rest would be typed on the console."""
+        with suppress(OSError):  # it has gone, and types nothing any more
+            _drain(self._input)
+        self._let_go()
 
-
-def find(device: str) -> str:
-    """Return the path of a device given as a path, `by-id/…`, `by-path/…`, `vid:pid`, or `auto`. Raises ScannerLost."""
-    if device.startswith(("by-id/", "by-path/")):
-        return f"/dev/input/{device}"
-    if device.startswith("/"):
-        return device
-    return _only(device, [path for path in evdev.list_devices() if _matches(path, device)])
-
-
-def _only(device: str, found: list[str]) -> str:
-    if len(found) == 1:
-        return found[0]
-    if found:
-        raise ScannerLost(f"{device}: {len(found)} devices fit: name one by its path ({', '.join(sorted(found))})")
-    raise ScannerLost(f"{device}: no such scanner is plugged in, or this user may not read /dev/input")
-
-
-def _matches(path: str, device: str) -> bool:
-    try:
-        found = evdev.InputDevice(path)
+    def _hold(self, node: str) -> InputDevice:
         try:
-            return _is(found, device)
-        finally:
-            found.close()
-    except OSError:  # it was pulled, or is not ours to read: then it is not the one
+            device = InputDevice(node)
+        except OSError as error:
+            raise ScannerLost(f"{node}: {error}") from error
+        self._nodes[node_name(node)] = device
+        self._timed = _use_monotonic_clock(device)
+        _wait_for_release(device)
+        try:
+            device.grab()
+        except OSError as error:
+            raise ScannerLost(f"{node}: another program holds it: {error}") from error
+        _mask_scan_codes(device)
+        return device
+
+    def _hold_others(self) -> None:
+        for node in siblings(self._input.path):
+            if node_name(node) not in self._nodes:
+                self._hold(node)
+
+    def _count_nodes_again(self, moment: Moment) -> None:
+        if self._recount_ns is not None and moment.boottime_ns >= self._recount_ns:
+            self._recount_ns = None
+            self._hold_others()
+
+    def _when(self, event: Event, since_boot_ns: int, moment: Moment) -> Moment:
+        if not self._timed:
+            return moment
+        at_ns = event.sec * 1_000_000_000 + event.usec * 1_000 + since_boot_ns
+        late = timedelta(microseconds=(moment.boottime_ns - at_ns) // 1_000)
+        return replace(moment, boottime_ns=at_ns, at=moment.at - late)
+
+    def _let_go(self) -> None:
+        for device in self._nodes.values():
+            device.close()
+
+
+def _wait_for_release(device: InputDevice) -> None:
+    """Wait until no key is down; a device that cannot tell is not waited for, nor is a key that is stuck."""
+    deadline = time.monotonic() + RELEASE_S
+    with suppress(OSError):
+        while keys_down(device.fd) and time.monotonic() < deadline:
+            time.sleep(0.001)
+
+
+def _drain(device: InputDevice) -> bool:
+    """Throw away what was typed, until nothing is typed any more; tell whether anything was."""
+    deadline, typed = time.monotonic() + RELEASE_S, False
+    while time.monotonic() < deadline and select.select([device.fd], [], [], QUIET_S)[0]:
+        typed |= any(event.type == EV_KEY for event in device.read())
+    return typed
+
+
+def _use_monotonic_clock(device: InputDevice) -> bool:
+    """Have events stamped by the clock that nobody sets (EVIOCSCLOCKID); False where the kernel does not."""
+    return _set(device, SET_CLOCK, struct.pack("@i", time.CLOCK_MONOTONIC))
+
+
+def _mask_scan_codes(device: InputDevice) -> None:
+    """Keep out what nobody reads (EVIOCSMASK): the kernel queues 64 events, and scan codes are a third of them."""
+    nothing = array.array("Q", [0])
+    _set(device, SET_MASK, struct.pack("@IIQ", EV_MSC, 8, nothing.buffer_info()[0]))
+
+
+def _set(device: InputDevice, request: int, argument: bytes) -> bool:
+    try:
+        fcntl.ioctl(device.fd, request, argument)
+    except OSError as error:
+        log.info("%s: the kernel does not take request %#x: %s", device.path, request, error)
         return False
-
-
-def _is(found: evdev.InputDevice, device: str) -> bool:
-    if wanted := VID_PID.match(device):
-        return (int(wanted[1], 16), int(wanted[2], 16)) == (found.info.vendor, found.info.product)
-    return device == "auto" and _types(found.capabilities().get(evdev.ecodes.EV_KEY, ()))
-
-
-def _types(keys: Iterable[int]) -> bool:
-    codes = evdev.ecodes
-    return {codes.KEY_0, codes.KEY_9, codes.KEY_A, codes.KEY_Z, codes.KEY_ENTER} <= set(keys)
+    return True

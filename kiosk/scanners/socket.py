@@ -50,6 +50,9 @@ class SocketScanner:
                 readings += self._listen_to(key.data, moment)
         return readings
 
+    def due_ns(self) -> int | None:
+        return None
+
     def _welcome(self) -> None:
         connection, _ = self._listener.accept()
         if len(self._poll.get_map()) > MAX_CLIENTS:

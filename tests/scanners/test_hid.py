@@ -23,14 +23,20 @@ def link(number: int) -> str:
     return f"input/by-id/usb-Scanner{number}-event-kbd"
 
 
-def description(number: int) -> str:
-    """What udev knows of a keyboard scanner (umockdev-record's format)."""
-    parent = f"/devices/pci0000:00/0000:00:14.0/usb1/1-{number}/1-{number}:1.0/input/input{number}"
+def description(number: int, product: int, keys: range, body: int) -> str:
+    """What udev knows of a keyboard scanner (umockdev-record's format); `body` is the USB device it is a part of."""
+    usb = f"/devices/pci0000:00/0000:00:14.0/usb1/1-{body}"
+    parent = f"{usb}/1-{body}:1.{number}/0003:0C2E:{product:04X}.{number:04}/input/input{number}"
+    mask = sum(1 << key for key in keys)
+    words = " ".join(f"{mask >> 64 * word & (1 << 64) - 1:x}" for word in reversed(range(4)))
     return (
         f"P: {parent}/event{number}\nN: input/event{number}\nS: {link(number)}\nE: DEVNAME=/dev/input/event{number}\n"
         f"E: MAJOR=13\nE: MINOR={64 + number}\nE: SUBSYSTEM=input\nE: ID_INPUT_KEYBOARD=1\n"
         f"A: dev=13:{64 + number}\nL: device=../../input{number}\n\n"
-        f"P: {parent}\nE: SUBSYSTEM=input\nA: name=Scanner {number}\n\n"
+        f"P: {parent}\nE: SUBSYSTEM=input\nA: name=Scanner {number}\nA: uniq=\nA: capabilities/key={words}\n"
+        f"A: id/vendor=0c2e\nA: id/product={product:04x}\n\n"
+        f"P: {usb}\nE: SUBSYSTEM=usb\nE: DEVTYPE=usb_device\nA: idVendor=0c2e\nA: idProduct={product:04x}\n"
+        f"A: manufacturer=Honeywell\nA: product=Scanner {body}\nA: serial=SN{body}\n\n"
     )
 
 
@@ -76,17 +82,20 @@ def keys_for(text: str, layout: str) -> list[tuple[int, int, int]]:
 
 CHILD = """
 import json, select, sys
+from pathlib import Path
 from kiosk import clock
 from kiosk.decode import Frames
 from kiosk.keys import Keys
 from kiosk.errors import ScannerLost
 from kiosk.layouts import LAYOUTS
 from kiosk.scanners import hid
+from kiosk.scanners.binding import Bindings
 
 {before}
 device, layout, number = sys.argv[1], sys.argv[2], int(sys.argv[3])
+bindings = Bindings(Path(sys.argv[4]), ["left"])
 try:
-    scanner = hid.HidScanner(device, Keys(Frames("left", idle_ms=5000), LAYOUTS[layout]))
+    scanner = hid.HidScanner(bindings.find("left", "hid", device), Keys(Frames("left", idle_ms=5000), LAYOUTS[layout]))
     found = []
     while len(found) < number and select.select([scanner], [], [], 10)[0]:
         found += scanner.read(clock.now())
@@ -107,9 +116,11 @@ class Machine:
         self._directory = directory
         self._arguments: list[str] = []
 
-    def plug_in(self, number: int = 5, *, product: int = 0x0B61, keys: range = range(1, 120)) -> None:
+    def plug_in(
+        self, number: int = 5, *, product: int = 0x0B61, keys: range = range(1, 120), body: int | None = None
+    ) -> None:
         described, answered = (self._directory / f"{number}.{kind}" for kind in ("umockdev", "ioctl"))
-        described.write_text(description(number), encoding="ascii")
+        described.write_text(description(number, product, keys, body or number), encoding="ascii")
         answered.write_text(answers(product, keys), encoding="ascii")
         self._arguments += ["-d", str(described)]
         for name in (f"input/event{number}", link(number)):
@@ -128,7 +139,8 @@ class Machine:
         """Return what a program that opens the device and reads this many codes says, line by line."""
         script = CHILD.format(before=before, after=after)
         done = subprocess.run(
-            ["umockdev-run", *self._arguments, "--", sys.executable, "-c", script, device, layout, str(number)],
+            ["umockdev-run", *self._arguments, "--", sys.executable, "-c", script, device, layout, str(number),
+             str(self._directory)],
             capture_output=True, text=True, timeout=60, check=False,
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
@@ -185,7 +197,8 @@ def test_two_scanners_that_fit_are_not_guessed_between(machine, device):
     machine.plug_in(5)
     machine.plug_in(6)
     assert machine.run(device, 1) == [
-        f"{device}: 2 devices fit: name one by its path (/dev/input/event5, /dev/input/event6)"
+        f"{device}: 2 devices fit: name one by its path (/dev/{link(5)} (Honeywell Scanner 5), "
+        f"/dev/{link(6)} (Honeywell Scanner 6))"
     ]
 
 
@@ -209,7 +222,7 @@ class Grabbed(evdev.InputDevice):
         opened.append(self)
         raise OSError(errno.EBUSY, "Device or resource busy")
 
-evdev.InputDevice = Grabbed
+hid.InputDevice = Grabbed
 """
 
 
@@ -235,7 +248,7 @@ class Watched(evdev.InputDevice):
         done.append("read")
         return super().read()
 
-evdev.InputDevice = Watched
+hid.InputDevice = Watched
 """
 
 
@@ -256,7 +269,7 @@ class PulledOut(evdev.InputDevice):
     def read(self):
         raise OSError(errno.ENODEV, "No such device")
 
-evdev.InputDevice = PulledOut
+hid.InputDevice = PulledOut
 """
 
 

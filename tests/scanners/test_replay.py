@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from kiosk import clock
-from kiosk.decode import NOT_TEXT, TOO_LONG, Frames
+from kiosk.decode import HALF, NOT_TEXT, TOO_LONG, Frames
 from kiosk.errors import ScannerLost
 from kiosk.scanners.replay import ReplayScanner
 
@@ -26,11 +26,11 @@ RECORDINGS = Path(__file__).parents[1] / "recordings"
 def played(device: object, idle_ms: int = 5_000):
     """Read the whole recording, whenever there is something, to its end."""
     found = []
-    with closing(ReplayScanner(str(device), Frames("left", idle_ms=idle_ms))) as scanner:
+    with closing(ReplayScanner(str(device), {"bytes": Frames("left", idle_ms=idle_ms).feed})) as scanner:
         while True:
             assert select.select([scanner], [], [], PATIENCE_S)[0], f"nothing came after {found}"
             try:
-                found += scanner.read(clock.now())
+                found += [reading for reading in scanner.read(clock.now()) if reading.flaw != HALF]
             except ScannerLost:
                 return found
 
@@ -144,14 +144,14 @@ def test_a_recorded_scanner_gives_the_codes_it_should(name):
 def test_a_recording_that_is_not_there_is_a_lost_scanner_and_named(tmp_path):
     for device in (tmp_path / "nowhere", tmp_path):
         with pytest.raises(ScannerLost, match=device.name):
-            ReplayScanner(str(device), Frames("left"))
+            ReplayScanner(str(device), {"bytes": Frames("left").feed})
 
 
 def test_closing_in_the_middle_ends_the_feeder_without_a_word_and_leaves_no_descriptor(tmp_path, eventually, caplog):
     (tmp_path / "bytes").write_bytes(b"TKT-1\r" * 100_000)
     before = descriptors()
     for _ in range(5):
-        scanner = ReplayScanner(str(tmp_path / "bytes"), Frames("left"))
+        scanner = ReplayScanner(str(tmp_path / "bytes"), {"bytes": Frames("left").feed})
         select.select([scanner], [], [], PATIENCE_S)
         assert scanner.read(clock.now())
         scanner.close()
@@ -167,7 +167,7 @@ from kiosk.decode import Frames
 from kiosk.errors import ScannerLost
 from kiosk.scanners.replay import ReplayScanner
 
-scanner = ReplayScanner(sys.argv[1], Frames("left", idle_ms=5000))
+scanner = ReplayScanner(sys.argv[1], {"bytes": Frames("left", idle_ms=5000).feed})
 print("open", flush=True)
 while select.select([scanner], [], [], 10)[0]:
     try:

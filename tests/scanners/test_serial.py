@@ -13,7 +13,7 @@ import pytest
 from kiosk import clock
 from kiosk.decode import NOT_TEXT, TOO_LONG, Frames
 from kiosk.errors import ScannerLost
-from kiosk.scanners.serial import SerialScanner
+from kiosk.scanners.serial import Line, SerialScanner
 
 PATIENCE_S = 10.0
 NEVER_MS = 5_000
@@ -47,7 +47,7 @@ def port():
 
 @pytest.fixture
 def scanner(port):
-    with closing(SerialScanner(port.device, 9600, Frames("left", idle_ms=NEVER_MS))) as opened:
+    with closing(SerialScanner(port.device, Line(), Frames("left", idle_ms=NEVER_MS))) as opened:
         yield opened
 
 
@@ -145,7 +145,7 @@ def test_a_scanner_that_comes_back_under_its_name_is_opened_again_and_has_forgot
     for number in range(3):
         port = Port()
         name.symlink_to(port.device)
-        with closing(SerialScanner(str(name), 9600, Frames("left", idle_ms=NEVER_MS))) as scanner:
+        with closing(SerialScanner(str(name), Line(), Frames("left", idle_ms=NEVER_MS))) as scanner:
             port.send(f"TKT-{number}\rHALF".encode())
             assert codes(scanner, 1) == [f"TKT-{number}"]
             port.unplug()
@@ -157,7 +157,7 @@ def test_a_scanner_that_comes_back_under_its_name_is_opened_again_and_has_forgot
 
 def test_a_scanner_that_is_not_there_is_lost_and_named(tmp_path):
     with pytest.raises(ScannerLost, match="nowhere"):
-        SerialScanner(str(tmp_path / "nowhere"), 9600, Frames("left"))
+        SerialScanner(str(tmp_path / "nowhere"), Line(), Frames("left"))
 
 
 @pytest.mark.parametrize("kind", ["file", "directory", "device"])
@@ -165,20 +165,20 @@ def test_what_is_no_serial_port_is_a_lost_scanner(tmp_path, kind):
     (tmp_path / "file").write_bytes(b"TKT-1\r")
     device = {"file": tmp_path / "file", "directory": tmp_path, "device": Path("/dev/null")}[kind]
     with pytest.raises(ScannerLost):
-        SerialScanner(str(device), 9600, Frames("left"))
+        SerialScanner(str(device), Line(), Frames("left"))
 
 
 def test_two_programs_cannot_share_a_scanner(port, scanner):
     with pytest.raises(ScannerLost, match=port.device):
-        SerialScanner(port.device, 9600, Frames("right"))
+        SerialScanner(port.device, Line(), Frames("right"))
     port.send(b"TKT-1\r")
     assert codes(scanner, 1) == ["TKT-1"]
     scanner.close()
-    SerialScanner(port.device, 9600, Frames("right")).close()
+    SerialScanner(port.device, Line(), Frames("right")).close()
 
 
 def test_a_baud_rate_that_no_table_has_is_set_all_the_same(port):
-    with closing(SerialScanner(port.device, 250_001, Frames("left"))) as scanner:
+    with closing(SerialScanner(port.device, Line(250_001), Frames("left"))) as scanner:
         port.send(b"TKT-1\r")
         assert codes(scanner, 1) == ["TKT-1"]
 
@@ -186,12 +186,12 @@ def test_a_baud_rate_that_no_table_has_is_set_all_the_same(port):
 def test_however_often_a_scanner_is_lost_and_found_no_descriptor_is_left_open(port, tmp_path):
     before = descriptors()
     for _ in range(20):
-        scanner = SerialScanner(port.device, 9600, Frames("left"))
+        scanner = SerialScanner(port.device, Line(), Frames("left"))
         with pytest.raises(ScannerLost):
-            SerialScanner(port.device, 9600, Frames("right"))
+            SerialScanner(port.device, Line(), Frames("right"))
         with pytest.raises(ScannerLost):
-            SerialScanner(str(tmp_path / "nowhere"), 9600, Frames("right"))
+            SerialScanner(str(tmp_path / "nowhere"), Line(), Frames("right"))
         with pytest.raises(ScannerLost):
-            SerialScanner("/dev/null", 9600, Frames("right"))
+            SerialScanner("/dev/null", Line(), Frames("right"))
         scanner.close()
     assert descriptors() == before

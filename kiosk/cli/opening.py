@@ -1,0 +1,67 @@
+"""How each kind of scanner is opened: its device found, a decoder of its own, the lane's device remembered."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from kiosk.config import Scanner as Recipe
+from kiosk.decode import Frames
+from kiosk.dialects import DIALECTS, Dialect
+from kiosk.keys import Keys
+from kiosk.layouts import LAYOUTS
+from kiosk.scanners.binding import Bindings
+from kiosk.watch import Scanner
+
+PLUGGED = {"hid", "hidpos", "serial"}
+
+
+def opened(recipe: Recipe, device: str, bindings: Bindings) -> Scanner:
+    """Open a device with a decoder of its own: nothing of what came before it was lost may join what comes after.
+
+    Raises ScannerLost when it is not there, is not what it was, or is not to be had.
+    """
+    if recipe.kind not in PLUGGED:
+        return _from_file(recipe, device)
+    node = bindings.find(recipe.name, recipe.kind, device)
+    scanner = _from_device(recipe, node)
+    bindings.keep(recipe.name, recipe.kind, device, node)
+    return scanner
+
+
+def _from_device(recipe: Recipe, node: str) -> Scanner:
+    if recipe.kind == "serial":
+        from kiosk.scanners.serial import Line, SerialScanner
+
+        line = Line(recipe.baudrate, recipe.bits, recipe.parity)
+        return SerialScanner(node, line, _frames(recipe), _dialect(recipe))
+    from kiosk.scanners.hid import HidScanner
+
+    return HidScanner(node, Keys(_frames(recipe), LAYOUTS[recipe.layout]))
+
+
+def _from_file(recipe: Recipe, device: str) -> Scanner:
+    if recipe.kind == "socket":
+        from kiosk.scanners.socket import SocketScanner
+
+        return SocketScanner(Path(device), recipe.name)
+    from kiosk.scanners.replay import ReplayScanner
+
+    frames = _frames(recipe)
+    return ReplayScanner(device, {"bytes": frames.feed, "events": Keys(frames, LAYOUTS[recipe.layout]).play})
+
+
+def _frames(recipe: Recipe) -> Frames:
+    return Frames(
+        recipe.name,
+        idle_ms=recipe.idle_ms,
+        prefix=recipe.prefix,
+        suffix=recipe.suffix,
+        terminated=recipe.terminator != "none",
+    )
+
+
+def _dialect(recipe: Recipe) -> Dialect:
+    """What is sent back: the named dialect's, each part overruled by what the configuration says itself."""
+    named = DIALECTS[recipe.feedback]
+    good, bad = (None if text is None else text.encode("latin-1") for text in (recipe.good_read, recipe.bad_read))
+    return Dialect(named.good if good is None else good, named.bad if bad is None else bad)
