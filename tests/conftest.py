@@ -29,7 +29,7 @@ PACKAGES = {
     "zsh": "zsh", "fish": "fish", "gcc": "gcc python3-dev linux-libc-dev",
     "openssl": "openssl", "libxkbcommon.so.0": "libxkbcommon0",
 }  # fmt: skip
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

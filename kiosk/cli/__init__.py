@@ -25,6 +25,8 @@ COMMANDS = {
     "tickets": "Show, import and search the ticket list.",
     "retry": "Hand refused scans out again.",
     "reset": "Remove everything this kiosk has recorded and learned.",
+    "devices": "Show the scanners that are plugged in, with the lines to configure them.",
+    "record": "Write down what a scanner really sends.",
     "check": "Check the configuration and show what it comes to.",
     "sandbox": "Run a cloud to practise with, faults included.",
     "completion": "Print the tab completion for your shell.",

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import array
 import fcntl
+import itertools
 import logging
 import select
 import struct
@@ -69,7 +70,7 @@ class HidScanner:
 
     def read(self, moment: Moment) -> list[Reading]:
         """Return the codes that are complete by the keys that have arrived. Raises ScannerLost."""
-        events = self.events(moment)
+        events = self._events(moment)
         if not events:
             self._count_nodes_again(moment)
             return self._keys.silence(moment)
@@ -79,7 +80,14 @@ class HidScanner:
             for reading in self._keys.feed(event.type, event.code, event.value, when)
         ]  # fmt: skip
 
-    def events(self, moment: Moment) -> list[tuple[Event, Moment]]:
+    def sent(self, moment: Moment) -> list[tuple[Moment, str, Any]]:
+        """Return the events that have arrived, for a recording, those of one time together. Raises ScannerLost."""
+        reports = itertools.groupby(self._events(moment), key=lambda timed: timed[1])
+        return [
+            (when, "events", [(event.type, event.code, event.value) for event, _ in timed]) for when, timed in reports
+        ]
+
+    def _events(self, moment: Moment) -> list[tuple[Event, Moment]]:
         """Return the events that have arrived, each with when the kernel got it. Raises ScannerLost."""
         try:
             events: list[Any] = list(self._input.read())

@@ -47,8 +47,10 @@ class Plugged:
 
     @property
     def stable_name(self) -> str:
-        """The best name to configure: the link by serial number, else by port, else the node itself."""
-        return next(iter(sorted(self.links, key=lambda link: "/by-path/" in link)), self.node)
+        """The best name to configure: its link by serial number or, without one, by port; else what it is, or where."""
+        sort = "/by-id/" if self.serial else "/by-path/"
+        links = sorted(self.links, key=lambda link: sort not in link)
+        return next(iter(links), "") or (self.ids if self.kind != "serial" else "") or self.node
 
 
 def plugged(*kinds: str) -> list[Plugged]:

@@ -12,7 +12,7 @@ import threading
 import time
 from contextlib import suppress
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import serial
 
@@ -69,7 +69,7 @@ class SerialScanner:
 
     def read(self, moment: Moment) -> list[Reading]:
         """Return the codes that are complete by what has arrived. Raises ScannerLost."""
-        readings = self._hear(self.data(), moment)
+        readings = self._hear(self._data(), moment)
         return [replace(reading, asker=self._answer) for reading in readings] if any(self._dialect) else readings
 
     def _hear(self, data: bytes, moment: Moment) -> list[Reading]:
@@ -81,7 +81,15 @@ class SerialScanner:
             readings += self._frames.damage(moment) if damaged else []
         return readings
 
-    def data(self) -> bytes:
+    def sent(self, moment: Moment) -> list[tuple[Moment, str, Any]]:
+        """Return what has arrived, for a recording; damaged bytes are left out. Raises ScannerLost."""
+        pieces = self._marks.split(self._data())
+        sound = b"".join(piece for piece, _ in pieces).decode("latin-1")
+        if any(damaged for _, damaged in pieces):
+            log.warning("%s: damaged bytes: is the speed right, and the parity?", self._port.port)
+        return [(moment, "bytes", sound)] if sound else []
+
+    def _data(self) -> bytes:
         """Return what has arrived, as the kernel marks it. Raises ScannerLost."""
         try:
             return bytes(self._port.read(CHUNK))
