@@ -35,8 +35,11 @@ def description(number: int, product: int, keys: range, body: int) -> str:
         f"A: dev=13:{64 + number}\nL: device=../../input{number}\n\n"
         f"P: {parent}\nE: SUBSYSTEM=input\nA: name=Scanner {number}\nA: uniq=\nA: capabilities/key={words}\n"
         f"A: id/vendor=0c2e\nA: id/product={product:04x}\n\n"
+    ) + (
         f"P: {usb}\nE: SUBSYSTEM=usb\nE: DEVTYPE=usb_device\nA: idVendor=0c2e\nA: idProduct={product:04x}\n"
         f"A: manufacturer=Honeywell\nA: product=Scanner {body}\nA: serial=SN{body}\n\n"
+        if body == number
+        else ""
     )
 
 
@@ -278,6 +281,123 @@ def test_a_scanner_that_was_pulled_out_is_lost_and_named(machine):
     machine.plug_in()
     machine.will_type(keys_for("tk", "us"))
     assert machine.run(DEVICE, 1, before=PULLED_OUT) == [f"{DEVICE}: [Errno 19] No such device"]
+
+
+# --- all of it, by the kernel alone ----------------------------------------------------------------------------------
+
+OTHER_NODES = """
+done = []
+
+class Watched(hid.InputDevice):
+    def grab(self):
+        done.append(f"grab {self.path}")
+        super().grab()
+
+    def read(self):
+        done.append("read")
+        return super().read()
+
+hid.InputDevice = Watched
+"""
+
+
+@pytest.mark.needs("umockdev-run")
+def test_every_node_of_a_scanner_is_grabbed_before_any_is_read_and_no_other_scanners(machine):
+    machine.plug_in(5)
+    machine.plug_in(6, keys=range(113, 117), body=5)  # its volume keys, which could hold the power key as well
+    machine.plug_in(7, product=0x0001)
+    machine.will_type(keys_for("tkt-1\n", "us"))
+    found, done = machine.run(DEVICE, 1, before=OTHER_NODES, after="print(json.dumps(done))")
+    assert found == [["tkt-1", None]]
+    assert done[:3] == ["grab /dev/input/event5", "grab /dev/input/event6", "read"]
+    assert "grab /dev/input/event7" not in done
+
+
+ONE_NODE_TAKEN = """
+import errno
+
+closed = []
+
+class Taken(hid.InputDevice):
+    def grab(self):
+        if self.path.endswith("6"):
+            raise OSError(errno.EBUSY, "Device or resource busy")
+
+    def close(self):
+        closed.append(self.path)
+        super().close()
+
+hid.InputDevice = Taken
+"""
+
+
+@pytest.mark.needs("umockdev-run")
+def test_a_scanner_of_which_one_node_cannot_be_grabbed_is_not_read_at_all(machine):
+    machine.plug_in(5)
+    machine.plug_in(6, keys=range(113, 117), body=5)
+    said, closed = machine.run(DEVICE, 1, before=ONE_NODE_TAKEN, after="print(json.dumps(sorted(set(closed))))")
+    assert said == "/dev/input/event6: another program holds it: [Errno 16] Device or resource busy"
+    assert closed == ["/dev/input/event5", "/dev/input/event6"]
+
+
+LATE_NODE = """
+nodes = hid.siblings
+hid.siblings = lambda node: [node]
+"""
+GRABBED_LATER = """
+hid.siblings = nodes
+held = []
+class Watched(hid.InputDevice):
+    def grab(self):
+        held.append(self.path)
+hid.InputDevice = Watched
+scanner = hid.HidScanner(device, Keys(Frames("left"), LAYOUTS["us"]))
+held.clear()
+hid.OTHER_NODES_NS = 0
+from dataclasses import replace
+now = clock.now()
+scanner._nodes.pop("event6").close()
+scanner.read(replace(now, boottime_ns=now.boottime_ns + 2 * 10**9))
+scanner.read(replace(now, boottime_ns=now.boottime_ns + 4 * 10**9))
+print(json.dumps(held))
+"""
+
+
+@pytest.mark.needs("umockdev-run")
+def test_a_node_that_appears_after_its_scanner_was_opened_is_grabbed_too(machine):
+    machine.plug_in(5)
+    machine.plug_in(6, keys=range(113, 117), body=5)
+    *_, held = machine.run(DEVICE, 0, before=LATE_NODE, after=GRABBED_LATER)
+    assert held == ["/dev/input/event6"]
+
+
+WITHOUT_EVDEV = """
+from kiosk.scanners import bare
+hid.InputDevice = bare.InputDevice
+"""
+
+
+@pytest.mark.needs("umockdev-run")
+def test_without_evdev_the_same_codes_are_read_by_the_kernels_interface_alone(machine):
+    machine.plug_in()
+    machine.will_type(keys_for("TKT-yz_42?\nabc\n", "de"))
+    assert machine.run(DEVICE, 2, layout="de", before=WITHOUT_EVDEV) == [[["TKT-yz_42?", None], ["abc", None]]]
+
+
+@pytest.mark.needs("umockdev-run")
+def test_without_evdev_a_device_says_the_same_of_itself(machine):
+    machine.plug_in()
+    told = """
+import evdev
+from kiosk.scanners import bare
+for kind in (evdev.InputDevice, bare.InputDevice):
+    told = kind(device)
+    print(json.dumps([told.name, tuple(told.info), told.capabilities()[1]]))
+    told.close()
+"""
+    before = told.replace("device)", "'/dev/input/event5')")
+    by_evdev, alone, _ = machine.run("/dev/input/none", 0, before=before)
+    assert alone == by_evdev != []
 
 
 def test_a_scanner_that_is_not_there_is_lost_and_named(tmp_path):

@@ -3,17 +3,25 @@
 import os
 import pty
 import select
+import subprocess
+import sys
+import termios
 import threading
+import time
 import tty
 from contextlib import closing, suppress
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from kiosk import clock
-from kiosk.decode import NOT_TEXT, TOO_LONG, Frames
+from kiosk.decode import DAMAGED, LATE, MISSED, NOT_TEXT, TOO_LONG, Frames
+from kiosk.dialects import DIALECTS, Dialect
 from kiosk.errors import ScannerLost
-from kiosk.scanners.serial import Line, SerialScanner
+from kiosk.model import Answer, Direction, Reason, Result, Scan, Verdict
+from kiosk.scanners.serial import Line, Marks, SerialScanner
 
 PATIENCE_S = 10.0
 NEVER_MS = 5_000
@@ -195,3 +203,166 @@ def test_however_often_a_scanner_is_lost_and_found_no_descriptor_is_left_open(po
             SerialScanner("/dev/null", Line(), Frames("right"))
         scanner.close()
     assert descriptors() == before
+
+
+# --- nobody else, and nothing half -----------------------------------------------------------------------------------
+
+
+def test_a_program_that_respects_no_lock_is_kept_out_too(port, scanner):
+    """TIOCEXCL binds everybody but root: so a child that is nobody tries."""
+    tries = "import os, sys; os.getuid() or os.setuid(65534); os.open(sys.argv[1], os.O_RDWR | os.O_NOCTTY)"
+    Path(port.device).chmod(0o666)
+    done = subprocess.run([sys.executable, "-c", tries, port.device], capture_output=True, text=True, check=False)
+    assert "Device or resource busy" in done.stderr
+    scanner.close()
+    assert subprocess.run([sys.executable, "-c", tries, port.device], check=False).returncode == 0
+
+
+def test_a_port_that_is_opened_in_the_middle_of_a_code_does_not_take_its_rest_for_one(port):
+    stop = threading.Event()
+
+    def scan_without_end() -> None:
+        while not stop.wait(0.005):
+            port.send(b"7")
+
+    sending = threading.Thread(target=scan_without_end)
+    sending.start()
+    with closing(SerialScanner(port.device, Line(), Frames("left", idle_ms=NEVER_MS))) as scanner:
+        stop.set()
+        sending.join()
+        port.send(b"7\rTKT-1\r")
+        assert [(reading.code, reading.flaw) for reading in heard(scanner, 2)] == [("", MISSED), ("TKT-1", None)]
+
+
+def test_whole_codes_that_came_before_anybody_listened_leave_no_doubt(port):
+    with closing(SerialScanner(port.device, Line(), Frames("left", idle_ms=NEVER_MS))) as scanner:
+        port.send(b"TKT-1\r")
+        assert codes(scanner, 1) == ["TKT-1"]
+
+
+def test_a_code_without_a_terminator_ends_in_silence_when_it_is_looked_for(port):
+    with closing(SerialScanner(port.device, Line(), Frames("left", idle_ms=50, terminated=False))) as scanner:
+        port.send(b"TKT-1")
+        select.select([scanner], [], [], PATIENCE_S)
+        assert scanner.read(clock.now()) == []
+        due_ns = scanner.due_ns()
+        assert due_ns - clock.boottime_ns() <= 50_000_001
+        assert [reading.code for reading in scanner.read(replace(clock.now(), boottime_ns=due_ns))] == ["TKT-1"]
+        assert scanner.due_ns() is None
+
+
+def test_what_is_read_late_in_the_middle_of_a_code_is_no_code(port):
+    with closing(SerialScanner(port.device, Line(), Frames("left", idle_ms=50))) as scanner:
+        port.send(b"TKT-")
+        select.select([scanner], [], [], PATIENCE_S)
+        now = clock.now()
+        scanner.read(now)
+        port.send(b"0001\rTKT-2\r")
+        select.select([scanner], [], [], PATIENCE_S)
+        found = scanner.read(replace(now, boottime_ns=now.boottime_ns + 2_000_000_000))
+        assert [(reading.code, reading.flaw) for reading in found] == [("TKT-", LATE), ("TKT-2", None)]
+
+
+def test_the_line_is_left_up_when_a_scanner_is_let_go(port, scanner):
+    """A scanner that is powered by the line, or starts anew when it drops, would beep at each restart."""
+    assert not termios.tcgetattr(scanner.fileno())[2] & termios.HUPCL
+
+
+@pytest.mark.parametrize(("bits", "parity"), [(7, "even"), (7, "odd"), (8, "none"), (8, "space"), (7, "mark")])
+def test_seven_bits_and_parity_are_asked_of_the_port(port, bits, parity):
+    with closing(SerialScanner(port.device, Line(9600, bits, parity), Frames("left"))) as scanner:
+        flags, size = termios.tcgetattr(scanner.fileno())[2], {7: termios.CS7, 8: termios.CS8}[bits]
+        # a pty takes what it likes of it, but never another number of bits
+        assert flags & termios.CSIZE in {size, termios.CS8}
+
+
+def test_of_seven_bits_the_eighth_is_no_part_of_the_code(port):
+    with closing(SerialScanner(port.device, Line(9600, 7, "even"), Frames("left", idle_ms=NEVER_MS))) as scanner:
+        port.send(bytes(byte | (byte.bit_count() % 2) << 7 for byte in b"TKT-1\r"))
+        assert codes(scanner, 1) == ["TKT-1"]
+
+
+# --- damage, as the kernel marks it (a pty has none, so its marks are made here) -------------------------------------
+
+
+@pytest.mark.parametrize("cut", [lambda data: [data], lambda data: [bytes([byte]) for byte in data]])
+@pytest.mark.parametrize(
+    ("data", "pieces"),
+    [
+        (b"abc", [(b"abc", False)]),
+        (b"a\xff\xffb", [(b"a\xffb", False)]),
+        (b"a\xff\x00Xb", [(b"a", True), (b"b", False)]),
+        (b"\xff\x00\x00", [(b"", True), (b"", False)]),
+        (b"a\xff\xff\xff\x00\xffb", [(b"a\xff", True), (b"b", False)]),
+        (b"\xff\xff\x00X", [(b"\xff\x00X", False)]),
+        (b"a\xff", [(b"a", False)]),
+    ],
+)
+def test_marks_are_taken_out_and_damage_is_told(data, pieces, cut):
+    marks, sound, damages = Marks(), b"", []
+    for piece in cut(data):
+        for found, damaged in marks.split(piece):
+            sound += found
+            damages += [len(sound)] if damaged else []
+    assert sound == b"".join(found for found, _ in pieces)
+    assert len(damages) == sum(damaged for _, damaged in pieces)
+
+
+class Marking(SerialScanner):
+    """A port whose kernel marks damage."""
+
+    arrived = b""
+
+    def _data(self) -> bytes:
+        data, self.arrived = self.arrived, b""
+        return data
+
+
+def test_a_damaged_byte_makes_its_code_unreadable_and_no_other(port):
+    with closing(Marking(port.device, Line(), Frames("left", idle_ms=NEVER_MS))) as scanner:
+        scanner.arrived = b"TKT-\xff\x00\x211\rTKT-2\r"
+        found = scanner.read(clock.now())
+        assert [(reading.code, reading.flaw) for reading in found] == [("TKT-", DAMAGED), ("TKT-2", None)]
+
+
+# --- beeps -----------------------------------------------------------------------------------------------------------
+
+WELCOME = Verdict(Direction.CHECKIN, Result.APPROVED, Reason.OK)
+SCAN = Scan(1, "id", datetime.now(UTC), "gate", clock.now(), "left", "TKT-1", WELCOME)
+DECLINED = replace(SCAN, verdict=Verdict(Direction.CHECKIN, Result.DECLINED, Reason.UNKNOWN))
+
+
+@pytest.mark.parametrize(
+    ("answer", "sent"),
+    [
+        (Answer(SCAN, "Welcome"), b"\x16\x07\r"),
+        (Answer(DECLINED, "not on the list"), b"\x16\x07\r\x16\x07\r"),
+        (Answer(None, "see staff"), b"\x16\x07\r\x16\x07\r"),
+        (Answer(SCAN, "Welcome", repeated=True), b""),
+    ],
+)
+def test_a_scanner_beeps_once_for_good_and_twice_for_anything_else(port, answer, sent):
+    with closing(SerialScanner(port.device, Line(), Frames("left"), DIALECTS["honeywell"])) as scanner:
+        port.send(b"TKT-1\r")
+        (reading,) = heard(scanner, 1)
+        reading.asker(answer)
+        port.send(b"")
+        assert (os.read(port._far, 64) if select.select([port._far], [], [], 0.1)[0] else b"") == sent
+
+
+def test_a_scanner_that_speaks_no_dialect_is_left_alone(port, scanner):
+    port.send(b"TKT-1\r")
+    (reading,) = heard(scanner, 1)
+    assert reading.asker is None
+
+
+def test_a_beep_for_a_scanner_that_has_gone_or_does_not_listen_waits_for_nothing(port):
+    scanner = SerialScanner(port.device, Line(), Frames("left"), Dialect(b"x" * 60_000, b""))
+    port.send(b"TKT-1\r")
+    (reading,) = heard(scanner, 1)
+    began = time.monotonic()
+    for _ in range(20):  # nobody reads the far end
+        reading.asker(Answer(SCAN, "Welcome"))
+    scanner.close()
+    reading.asker(Answer(SCAN, "Welcome"))
+    assert time.monotonic() - began < 1
