@@ -10,11 +10,11 @@ import json
 import os
 import re
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from kiosk.errors import ScannerLost
-from kiosk.scanners.plugged import Plugged, at, names, plugged
+from kiosk.scanners.plugged import Plugged, names, node_name, plugged
 
 FILE = "scanners.json"
 VID_PID = re.compile(r"^([0-9a-fA-F]{4}):([0-9a-fA-F]{4})$")
@@ -23,10 +23,13 @@ _FOLDERS = {"hid": "input", "serial": "serial"}
 
 
 class Bindings:
-    """The lanes' devices, on disk. May be asked from several threads; `lanes` are those that are configured."""
+    """The lanes' devices, on disk. May be asked from several threads; `lanes` are those that are configured.
 
-    def __init__(self, directory: Path, lanes: Iterable[str]) -> None:
-        self._file, self._lanes = directory / FILE, frozenset(lanes)
+    `look` tells what is plugged in of a kind.
+    """
+
+    def __init__(self, directory: Path, lanes: Iterable[str], look: Callable[[str], list[Plugged]] = plugged) -> None:
+        self._file, self._lanes, self._look = directory / FILE, frozenset(lanes), look
         self._lock = threading.Lock()
 
     def find(self, lane: str, kind: str, device: str) -> str:
@@ -36,9 +39,9 @@ class Bindings:
         others = [other for name, other in kept.items() if name in self._lanes - {lane}]
         if device != "auto" and not VID_PID.match(device):
             node = _named(kind, device)
-            found = at(kind, node)
+            found = self._at(kind, node)
         else:
-            found = _choose(device, _fitting(kind, device), mine, others)
+            found = _choose(device, _fitting(self._look(kind), device), mine, others)
             node = found.node
         if found is not None:
             _check(lane, device, found, mine)
@@ -46,7 +49,7 @@ class Bindings:
 
     def keep(self, lane: str, kind: str, device: str, node: str) -> None:
         """Remember the device of a lane that was opened; what has no identity, as a port on the board, is none."""
-        found = at(kind, node)
+        found = self._at(kind, node)
         if found is None or not found.ids:
             return
         with self._lock:
@@ -54,6 +57,10 @@ class Bindings:
             entry = {"device": device, **{key: getattr(found, key) for key in KEPT}}
             if kept.get(lane) != entry:
                 _write(self._file, kept | {lane: entry})
+
+    def _at(self, kind: str, node: str) -> Plugged | None:
+        name = node_name(node)
+        return next((one for one in self._look(kind) if node_name(one.node) == name), None)
 
 
 def accept(directory: Path, lane: str) -> bool:
@@ -74,11 +81,11 @@ def _named(kind: str, device: str) -> str:
     raise ScannerLost(f"{device}: no such scanner is plugged in: `kiosk devices` shows what is, and how to name it")
 
 
-def _fitting(kind: str, device: str) -> list[Plugged]:
+def _fitting(plugged_in: list[Plugged], device: str) -> list[Plugged]:
     """Return the scanners that a rule fits, one node each."""
     wanted = VID_PID.match(device)
     bodies: dict[str, Plugged] = {}
-    for one in plugged(kind):
+    for one in plugged_in:
         if wanted is None or one.ids == device.lower():
             bodies.setdefault(one.body, one)
     return list(bodies.values())

@@ -69,12 +69,6 @@ def node_name(path: str | Path) -> str:
     return place.name
 
 
-def at(kind: str, node: str) -> Plugged | None:
-    """Return what is at this node, or at the end of this link; None when that is no scanner of this kind."""
-    name = node_name(node)
-    return next((one for one in plugged(kind) if Path(one.node).name == name), None)
-
-
 def siblings(node: str) -> list[str]:
     """Return every event node of the scanner that this one belongs to, itself included."""
     name = node_name(node)
