@@ -355,6 +355,109 @@ def test_a_scanner_that_fails_as_nobody_foresaw_is_a_lost_one_and_the_others_are
         assert caplog.text.count("Traceback") <= 1  # not twice a second all night
 
 
+# --- slow to open, silent, without an end ----------------------------------------------------------------------------
+
+
+def test_a_device_that_is_slow_to_open_keeps_nobody_waiting(room, plugs, eventually):
+    release = threading.Event()
+
+    def slowly() -> SerialScanner:
+        release.wait(PATIENCE_S)
+        return plugs[1].open()
+
+    ears = Ears(
+        [Lane("slow", "serial", "slow", slowly), plugs[0].lane()], room.heard.put, lambda: 0, clock.now
+    )  # fmt: skip
+    room.ears, room.thread = ears, threading.Thread(target=ears.run)
+    room.thread.start()
+    eventually("the other is connected", lambda: room.connected() == ["left"])
+    plugs[0].send(b"A\r")
+    assert room.next("left").code == "A"
+    release.set()
+    eventually("it is there", lambda: len(room.connected()) == 2)
+    plugs[1].send(b"B\r")
+    assert room.next("middle").code == "B"
+
+
+def test_a_device_that_opens_after_the_end_is_closed_again(plugs, eventually):
+    release, before = threading.Event(), descriptors()
+
+    def slowly() -> SerialScanner:
+        release.wait(PATIENCE_S)
+        return plugs[0].open()
+
+    ears = Ears([Lane("slow", "serial", "slow", slowly)], lambda reading: None, lambda: 0, clock.now)
+    listening = threading.Thread(target=ears.run)
+    listening.start()
+    eventually("it is being opened", lambda: any(thread.name == "opening" for thread in threading.enumerate()))
+    ears.stop()
+    listening.join(PATIENCE_S)
+    assert not listening.is_alive()
+    release.set()
+    eventually("it was closed", lambda: plugs[0].opened == 1 and descriptors() == before)
+
+
+def test_a_code_that_ends_in_silence_is_heard_without_anything_coming_after_it(room, plugs):
+    frames = Frames("left", idle_ms=50, terminated=False)
+    room.listen(Lane("left", "serial", "left", lambda: SerialScanner(str(plugs[0].device), Line(), frames)))
+    began = time.monotonic()
+    plugs[0].send(b"TKT-1")
+    assert room.next("left").code == "TKT-1"
+    assert 0.05 <= time.monotonic() - began < TICK_S
+
+
+def test_codes_without_an_end_are_not_heard_but_told_with_what_to_do(room, plugs, eventually, caplog):
+    frames = Frames("left", idle_ms=30)
+    ears = room.listen(Lane("left", "serial", "left", lambda: SerialScanner(str(plugs[0].device), Line(), frames)))
+    for number in (1, 2):
+        plugs[0].send(b"TKT-%d" % number)
+        eventually("the half was dropped", lambda number=number: caplog.text.count("without an end") == number)
+    assert 'configure terminator = "none"' in ears.state()[0]["hint"]
+    assert "TKT" not in caplog.text
+    plugs[0].send(b"TKT-3\r")
+    assert room.next("left").code == "TKT-3"
+    assert ears.state()[0]["hint"] is None
+    assert room.heard.empty()
+
+
+class Socket:
+    """Stands in for udev: a pipe that is readable when something was plugged in."""
+
+    def __init__(self) -> None:
+        self.out, self.into = os.pipe()
+        self.looked = 0
+
+    def fileno(self) -> int:
+        return self.out
+
+    def plugged_in(self) -> None:
+        os.write(self.into, b"x")
+
+    def changed(self) -> bool:
+        self.looked += 1
+        os.read(self.out, 1)
+        return True
+
+
+def test_what_is_plugged_in_is_opened_at_once_where_somebody_tells(plugs, eventually, room):
+    left, udev, tries = plugs[0], Socket(), []
+
+    def opened() -> SerialScanner:
+        tries.append(time.monotonic())
+        if len(tries) == 1:
+            raise ScannerLost("not there")
+        return left.open()
+
+    ears = Ears([Lane("left", "serial", "left", opened)], room.heard.put, lambda: 0, clock.now, udev)
+    room.ears, room.thread = ears, threading.Thread(target=ears.run)
+    room.thread.start()
+    eventually("it was missed", lambda: ears.state()[0]["problem"])
+    udev.plugged_in()
+    eventually("it is there", room.connected)
+    assert tries[1] - tries[0] < RETRY_S
+    assert udev.looked == 1
+
+
 # --- what ends by itself ---------------------------------------------------------------------------------------------
 
 

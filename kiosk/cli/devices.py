@@ -15,7 +15,7 @@ from kiosk.cli.options import Setup, on_signal, with_setup
 from kiosk.errors import ConfigError, Refused, ScannerLost
 from kiosk.scanners.binding import Bindings, accept
 from kiosk.scanners.hotplug import hotplug
-from kiosk.scanners.plugged import Plugged, plugged
+from kiosk.scanners.plugged import Plugged, node_name, plugged
 
 LOOK_S = 0.5
 """How often it is looked for what is plugged in, where udev does not tell."""
@@ -37,14 +37,11 @@ def command(setup: Setup, as_json: bool, watch: bool, lane: str | None) -> None:
     if lane is not None:
         _accept(setup, lane)
         return
-    known = {one.node: one for one in plugged()}
-    lanes = _lanes(setup)
-    for one in known.values():
-        click.echo(_say(one, lanes, as_json=as_json))
-    if not known and not as_json:
-        click.echo("Nothing that could be a scanner is plugged in.", err=True)
-    if watch:
-        _watch(setup, known, as_json=as_json)
+    stop = threading.Event()
+    with on_signal(stop.set):
+        known = _show(setup, as_json=as_json)
+        if watch:
+            _watch(setup, known, stop, as_json=as_json)
 
 
 def _accept(setup: Setup, lane: str) -> None:
@@ -53,26 +50,34 @@ def _accept(setup: Setup, lane: str) -> None:
     click.echo(f"{lane}: what is plugged in is its scanner from now on", err=True)
 
 
-def _watch(setup: Setup, known: dict[str, Plugged], *, as_json: bool) -> None:
-    stop = threading.Event()
+def _show(setup: Setup, *, as_json: bool) -> dict[str, Plugged]:
+    known = {one.node: one for one in plugged()}
+    lanes = _lanes(setup)
+    for one in known.values():
+        click.echo(_say(one, lanes, as_json=as_json))
+    if not known and not as_json:
+        click.echo("Nothing that could be a scanner is plugged in.", err=True)
+    return known
+
+
+def _watch(setup: Setup, known: dict[str, Plugged], stop: threading.Event, *, as_json: bool) -> None:
     plugs = hotplug()
-    with on_signal(stop.set):
-        while not stop.is_set():
-            if plugs is None:
-                stop.wait(LOOK_S)
-            elif select.select([plugs], [], [], LOOK_S)[0]:
-                plugs.changed()
-            found = {one.node: one for one in plugged()}
-            for node in known.keys() - found.keys():
-                click.echo(json.dumps({"gone": node}) if as_json else f"- {node} {known[node].name}")
-            lanes = _lanes(setup) if found.keys() - known.keys() else {}
-            for node in found.keys() - known.keys():
-                click.echo(("" if as_json else "+ ") + _say(found[node], lanes, as_json=as_json))
-            known = found
+    while not stop.is_set():
+        if plugs is None:
+            stop.wait(LOOK_S)
+        elif select.select([plugs], [], [], LOOK_S)[0]:
+            plugs.changed()
+        found = {one.node: one for one in plugged()}
+        for node in known.keys() - found.keys():
+            click.echo(json.dumps({"gone": node}) if as_json else f"- {node} {known[node].name}")
+        lanes = _lanes(setup) if found.keys() - known.keys() else {}
+        for node in found.keys() - known.keys():
+            click.echo(("" if as_json else "+ ") + _say(found[node], lanes, as_json=as_json))
+        known = found
 
 
 def _lanes(setup: Setup) -> dict[str, str]:
-    """Return which lane each node belongs to; what is wrong with a lane is said aside."""
+    """Return which lane each node, by the kernel's name, belongs to; what is wrong with a lane is said aside."""
     try:
         device, scanners = setup.config.device, setup.config.scanner
     except ConfigError as error:
@@ -84,14 +89,14 @@ def _lanes(setup: Setup) -> dict[str, str]:
         if scanner.kind in KINDS:
             try:
                 node = bindings.find(scanner.name, scanner.kind, scanner.device or "auto")
-                found[os.path.realpath(node)] = scanner.name
+                found[node_name(node)] = scanner.name
             except ScannerLost as lost:
                 click.echo(f"{scanner.name}: {lost}", err=True)
     return found
 
 
 def _say(one: Plugged, lanes: dict[str, str], *, as_json: bool) -> str:
-    lane, usable = lanes.get(one.node), os.access(one.node, os.R_OK | os.W_OK)
+    lane, usable = lanes.get(node_name(one.node)), os.access(one.node, os.R_OK | os.W_OK)
     if as_json:
         return json.dumps(_facts(one) | {"lane": lane, "usable": usable}, ensure_ascii=False)
     return "\n".join(_lines(one, lane, usable=usable))
