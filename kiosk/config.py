@@ -141,7 +141,7 @@ class Gate(_Section):
 
 class Scanner(_Section):
     name: Word
-    kind: Literal["hid", "serial", "socket", "replay"]
+    kind: Literal["hid", "hidpos", "serial", "socket", "replay"]
     device: str = ""
     type: Annotated[Direction, Field(strict=False)] | None = None
     layout: Annotated[str, AfterValidator(_known_layout)] = "us"

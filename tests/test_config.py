@@ -117,7 +117,7 @@ def test_an_empty_file_is_a_configuration() -> None:
     assert 1 <= len(Config().device.id) <= 64
 
 
-@pytest.mark.parametrize("kind", ["hid", "socket"])
+@pytest.mark.parametrize("kind", ["hid", "hidpos", "socket"])
 def test_some_scanners_need_no_device(kind: str) -> None:
     (scanner,) = config.parse(f'[[scanner]]\nname = "a"\nkind = "{kind}"\n', "kiosk.toml").scanner
     assert scanner.device == ""
