@@ -137,7 +137,8 @@ def _read(layout: Layout, report: bytes) -> _Part:
     data = _data(layout, report)
     if layout.continued is None:
         # Nothing says whether there is more: there is, where the field is full.
-        return _Part(identifier, data, data is None or len(data) == layout.data.size * layout.data.count // 8)
+        full = layout.data.size * layout.data.count // 8
+        return _Part(identifier, data, None if data is None else len(data) == full)
     return _Part(identifier, data, bool(layout.continued.value(report)))
 
 

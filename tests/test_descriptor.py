@@ -41,6 +41,7 @@ PLACES = {
     "the last usage is that of all that follow": (BYTES + "95 05 09 0A 09 0B 81 02", {A: (0, 8, 1), B: (8, 8, 4)}),
     "a usage too many has no value": (BYTES + "95 01 09 0A 09 0B 81 02", {A: (0, 8, 1)}),
     "a range": (BYTES + "95 03 19 0A 29 0C 81 02", {A: (0, 8, 1), B: (8, 8, 1), C: (16, 8, 1)}),
+    "behind a range": (BYTES + "95 04 19 01 29 03 09 0A 81 02", {A: (24, 8, 1)}),
     "a range that begins before": (BYTES + "95 04 19 09 29 0B 81 02", {A: (8, 8, 1), B: (16, 8, 2)}),
     "a range of a whole page": (BYTES + "95 04 1B 00 00 8C 00 2B FF FF 8C 00 81 02", {}),
     "a range that runs backwards": (BYTES + "95 01 19 0C 29 0A 09 0B 81 02", {B: (0, 8, 1)}),
@@ -63,7 +64,9 @@ PLACES = {
     "a long item is skipped": (BYTES + "FE 03 F0 05 07 C0 95 01 09 0A 81 02", {A: (0, 8, 1)}),
     "a reserved item is skipped": (BYTES + "0D 99 95 01 09 0A 81 02", {A: (0, 8, 1)}),
     "a nested collection": (BYTES + "95 01 09 77 A1 02 09 0A 81 02 C0", {A: (0, 8, 1)}),
-    "alternatives: the first": (BYTES + "95 02 A9 01 09 0A 09 77 A9 00 09 0B 81 02", {A: (0, 8, 1), B: (8, 8, 1)}),
+    "alternatives: the first": (
+        BYTES + "95 03 A9 01 09 0A 09 77 A9 00 09 0B 09 0C 81 02", {A: (0, 8, 1), B: (8, 8, 1), C: (16, 8, 1)},
+    ),
     "alternatives end with their main item": (
         BYTES + "95 02 A9 01 09 0A 81 02 09 0B 09 0C 81 02", {A: (0, 8, 2), B: (16, 8, 1), C: (24, 8, 1)},
     ),
@@ -139,6 +142,7 @@ KEYBOARD = "05 01 09 06 A1 01 05 07 75 08 95 08 19 E0 29 E7 81 02 C0 "
 
 def test_only_the_collections_of_the_page_count_and_the_others_take_their_room():
     assert fields(KEYBOARD + TOP + BYTES + "95 01 09 0A 81 02" + END) == {A: (64, 8, 1)}
+    assert fields(TOP + BYTES + "95 01 09 0A 81 02" + END + "09 0B 81 02") == {A: (0, 8, 1)}
     assert fields(TOP + BYTES + "95 01 09 0A 81 02" + END + KEYBOARD + BYTES + "05 8C 09 0B 81 02") == {A: (0, 8, 1)}
     assert fields("05 01 09 06 A1 01 05 8C 09 02 A1 01" + BYTES + "95 01 09 0A 81 02 C0 C0" + TOP + END) == {}
 
@@ -151,6 +155,7 @@ def test_only_the_collections_of_the_page_count_and_the_others_take_their_room()
         "0B 02 00 8C 00 A1 01 C0": True,
         "09 02 05 8C A1 01 C0": True,
         KEYBOARD + TOP + END: True,
+        TOP + END + KEYBOARD: True,
         "": False,
         KEYBOARD: False,
         "05 8C": False,
@@ -176,7 +181,7 @@ MALFORMED = {
     "a long item without its data": TOP + END + "FE 02 F0 00",
     "a collection that never ends": TOP,
     "an end too many": TOP + END + END,
-    "an end before the beginning": "C0" + TOP + END,
+    "an end before the beginning": "C0" + TOP,
     "popped without being pushed": TOP + "B4" + END,
     "popped twice": TOP + "A4 B4 B4" + END,
     "the report id 0": TOP + "85 00" + END,

@@ -89,6 +89,7 @@ AFFIXES: dict[str, tuple[str, str, bytes, Heard]] = {
     "prefix": ("~", "", b"~A1", ["A1"]),
     "suffix": ("", "#", b"A1#", ["A1"]),
     "suffix before CR": ("", "#", b"A1#\r\n", ["A1"]),
+    "a NUL before the prefix": ("~", "", b"\0~A1", ["A1"]),
     "both": ("ä", "€", "äA1€".encode(), ["A1"]),
     "a prefix that is not there": ("~", "#", b"A1", ["A1"]),
     "only one of two is taken off": ("~", "#", b"~~A1##", ["~A1#"]),
@@ -137,8 +138,10 @@ def test_a_code_without_end_is_told_once_and_kept_no_longer() -> None:
 
 
 @pytest.mark.parametrize("length", [57, 58, 128, 255])
-def test_a_length_beyond_the_data_is_refused_and_the_next_code_is_whole(length: int) -> None:
-    assert fed(parts(), [report(b"A" * 56, length=length), report(b"OK")]) == [("", BYTES_LOST), "OK"]
+@pytest.mark.parametrize("bound", [56, 255])
+def test_a_length_beyond_the_data_is_refused_and_the_next_code_is_whole(length: int, bound: int) -> None:
+    layout = Layout(2, COMMON.data, Field(8, 8, highest=bound), COMMON.identifier, COMMON.continued)
+    assert fed(parts(layout), [report(b"A" * 56, length=length), report(b"OK")]) == [("", BYTES_LOST), "OK"]
 
 
 def test_a_length_beyond_what_the_descriptor_allows_is_refused() -> None:
@@ -331,6 +334,12 @@ def test_where_nothing_says_that_there_is_more_a_full_report_may_have_more() -> 
     assert fed(decoder, [b"ABCD", b"\0\0\0\0"]) == ["ABCD"]
     assert fed(decoder, [b"ABCD"]) == []
     assert fed(decoder, [b"XYZ\0"], PATIENCE_NS * 2) == [("ABCD", BYTES_LOST), ("XYZ", BYTES_LOST)]
+
+
+def test_where_neither_length_nor_continuation_can_be_known_the_next_report_is_in_doubt() -> None:
+    measured = Layout(None, Field(8, 8, 4), Field(0, 8))
+    sent = [b"\x05ABCD", b"\x02EF..", b"\x03XYZ."]
+    assert fed(parts(measured), sent) == [("", BYTES_LOST), ("EF", BYTES_LOST), "XYZ"]
 
 
 # --- whatever comes --------------------------------------------------------------------------------------------------
