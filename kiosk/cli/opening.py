@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 from kiosk.config import Scanner as Recipe
@@ -9,6 +10,8 @@ from kiosk.decode import Frames
 from kiosk.dialects import DIALECTS, Dialect
 from kiosk.keys import Keys
 from kiosk.layouts import LAYOUTS
+from kiosk.parts import Parts
+from kiosk.reports import COMMON
 from kiosk.scanners.binding import Bindings
 from kiosk.watch import Scanner
 
@@ -34,6 +37,10 @@ def _from_device(recipe: Recipe, node: str) -> Scanner:
 
         line = Line(recipe.baudrate, recipe.bits, recipe.parity)
         return SerialScanner(node, line, _frames(recipe), _dialect(recipe))
+    if recipe.kind == "hidpos":
+        from kiosk.scanners.hidpos import open_node
+
+        return open_node(node, partial(Parts, recipe.name, prefix=recipe.prefix, suffix=recipe.suffix))
     from kiosk.scanners.hid import HidScanner
 
     return HidScanner(node, Keys(_frames(recipe), LAYOUTS[recipe.layout]))
@@ -47,7 +54,9 @@ def _from_file(recipe: Recipe, device: str) -> Scanner:
     from kiosk.scanners.replay import ReplayScanner
 
     frames = _frames(recipe)
-    return ReplayScanner(device, {"bytes": frames.feed, "events": Keys(frames, LAYOUTS[recipe.layout]).play})
+    keys = Keys(frames, LAYOUTS[recipe.layout])
+    parts = Parts(recipe.name, COMMON, prefix=recipe.prefix, suffix=recipe.suffix)
+    return ReplayScanner(device, {"bytes": frames.feed, "events": keys.play, "report": parts.feed})
 
 
 def _frames(recipe: Recipe) -> Frames:

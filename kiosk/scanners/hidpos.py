@@ -14,6 +14,7 @@ import os
 import select
 import struct
 from collections.abc import Callable
+from typing import Any
 
 from kiosk.clock import now
 from kiosk.descriptor import MAX_DESCRIPTOR, MAX_REPORT
@@ -71,6 +72,11 @@ class HidPosScanner:
             self._in_a_row += 1
             readings += self._parts.feed(report, moment)
         return readings
+
+    def sent(self, moment: Moment) -> list[tuple[Moment, str, Any]]:
+        """Return the next report, for a recording. Raises ScannerLost."""
+        report = self._next()
+        return [] if report is None else [(moment, "report", report.hex(" "))]
 
     def due_ns(self) -> int | None:
         return self._parts.due_ns()

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from kiosk.reports import is_scanner
 from kiosk.words import plain
 
 SYS, DEV = Path("/sys/class"), Path("/dev")
@@ -55,7 +56,7 @@ class Plugged:
 
 def plugged(*kinds: str) -> list[Plugged]:
     """Return what could be a scanner of these kinds, in the order of its nodes; all kinds when none is named."""
-    finders = {"hid": _keyboards, "serial": _serial_ports}
+    finders = {"hid": _keyboards, "hidpos": _pos_scanners, "serial": _serial_ports}
     links = _links()
     found = itertools.chain.from_iterable(finders[kind](links) for kind in kinds or finders)
     return sorted(found, key=lambda one: _natural(one.node))
@@ -81,6 +82,12 @@ def _keyboards(links: dict[str, list[str]]) -> Iterator[Plugged]:
     for entry in _entries(SYS / "input", "event*"):
         if _types(_text(entry / "device/capabilities/key")):
             yield _described("hid", DEV / "input" / entry.name, entry, links)
+
+
+def _pos_scanners(links: dict[str, list[str]]) -> Iterator[Plugged]:
+    for entry in _entries(SYS / "hidraw", "hidraw*"):
+        if is_scanner(_bytes(entry / "device/report_descriptor")):
+            yield _described("hidpos", DEV / entry.name, entry, links)
 
 
 def _serial_ports(links: dict[str, list[str]]) -> Iterator[Plugged]:
