@@ -22,6 +22,7 @@ from kiosk.dialects import DIALECTS
 from kiosk.errors import ConfigError
 from kiosk.layouts import LAYOUTS, nearest
 from kiosk.model import Direction
+from kiosk.variants import RULES
 
 DEFAULT_PATH = Path("/etc/kiosk/kiosk.toml")
 """Where the file is looked for when neither `--config` nor `KIOSK_CONFIG` names one."""
@@ -104,6 +105,17 @@ def _one_byte_each(text: str) -> str:
 Sent = Annotated[str, AfterValidator(_one_byte_each)]
 
 
+def _known_rule(name: str) -> str:
+    if name in RULES:
+        return name
+    near = difflib.get_close_matches(name, RULES, n=1)
+    guess = f"did you mean {near[0]!r}? " if near else ""
+    raise ValueError(f"no such rule; {guess}known here: {', '.join(RULES)}")
+
+
+RuleName = Annotated[str, AfterValidator(_known_rule)]
+
+
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
@@ -134,6 +146,7 @@ class Gate(_Section):
     timeslot_after_minutes: Minutes = 0.0
     accept_details_required: bool = False
     settings_from_cloud: bool = True
+    code_rules: tuple[RuleName, ...] = Field(default=tuple(RULES), strict=False)
     lookup_ms: Annotated[int, Field(ge=0, le=5_000)] = 800
     hold_off_s: Annotated[float, Field(ge=0, le=600)] = 3.0
     stale_after_s: Annotated[float, Field(gt=0)] = 86_400.0

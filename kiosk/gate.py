@@ -1,6 +1,6 @@
 """The mind: takes readings in order of arrival, decides, records, and only then shows.
 
-    reading → hold-off? → look up → (not found: wait for the cloud's word) → decide → append → commit → answer
+    reading → look up → hold-off? → (not found: wait for the cloud's word) → decide → append → commit → answer
 
 No network, no lock shared with another program. When a scan cannot be recorded the answer is "see staff", never green.
 """
@@ -47,9 +47,9 @@ class Record(Protocol):
 
 @dataclass(slots=True)
 class _Held:
-    """What a lane showed last, and when its scanner last saw that code."""
+    """What a lane showed last, and when its scanner last saw that code; `names` are what it was sent as and came to."""
 
-    code: str
+    names: frozenset[str]
     direction: Direction
     seen_ns: int
     answer: Answer
@@ -98,7 +98,7 @@ class Gate:
         for scan in self._journal.recent(now.boot_id, now.boottime_ns - self._hold_off_ns):
             answer = Answer(scan, words.sentence(scan.verdict, now.at))
             self._held[scan.lane] = _Held(
-                scan.barcode, scan.verdict.direction, scan.moment.boottime_ns, answer
+                frozenset((scan.barcode,)), scan.verdict.direction, scan.moment.boottime_ns, answer
             )  # fmt: skip
 
     def run(self, beat: Callable[[], None]) -> None:
@@ -133,15 +133,16 @@ class Gate:
 
         None while it waits for the cloud's word on its code; `tend` answers it then.
         """
-        if self._waiting.join(reading):
+        rules = self._rules()
+        lookup = self._look_up(reading, rules)
+        case = Case(reading, rules, lookup.code or reading.code)
+        if self._waiting.join(case):
             return None
-        for case in self._waiting.leave(reading.lane):
-            self._settle(case)
-        case = Case(reading, self._rules())
-        held = self._held_off(case)
+        for other in self._waiting.leave(reading.lane):
+            self._settle(other)
+        held = self._held_off(case, lookup)
         if held is not None:
             return self._tell(case, replace(held, repeated=True))
-        lookup = self._look_up(case)
         if self._may_be_new(case, lookup) and self._waiting.begin(case):
             return None
         return self._tell(case, self._judge(case, lookup))
@@ -160,7 +161,7 @@ class Gate:
     def _settle(self, case: Case) -> None:
         """Decide with what is known by now; the list is looked at last, because the word comes with the ticket."""
         answered = self._waiting.answered(case)
-        lookup = self._look_up(case)
+        lookup = self._look_up(case.reading, case.rules)
         self._tell(case, self._judge(case, lookup, unanswered=lookup.unknown and not answered))
 
     def _tell(self, case: Case, answer: Answer) -> Answer:
@@ -173,26 +174,26 @@ class Gate:
             _log(answer.scan)
         return answer
 
-    def _held_off(self, case: Case) -> Answer | None:
+    def _held_off(self, case: Case, lookup: Lookup) -> Answer | None:
         """A code that stays in front of its scanner slides its hold-off; one with a flaw has no identity to compare."""
-        held, reading = self._held.get(case.reading.lane), case.reading
-        if held is None or reading.flaw is not None or (held.code, held.direction) != (reading.code, case.direction):
+        held = self._held.get(case.reading.lane)
+        if held is None or case.reading.flaw is not None or held.direction is not case.direction:
             return None
-        if case.seen_ns - held.seen_ns >= self._hold_off_ns:
+        if not held.names & case.names or case.seen_ns - held.seen_ns >= self._hold_off_ns:
             return None
         held.seen_ns = case.seen_ns
-        return None if self._has_news(held, case) else held.answer
+        return None if self._has_news(held, case, lookup) else held.answer
 
-    def _has_news(self, held: _Held, case: Case) -> bool:
+    def _has_news(self, held: _Held, case: Case, lookup: Lookup) -> bool:
         """Whoever was told to scan again is judged anew as soon as there is more to say."""
         if held.answer.scan is None or not held.answer.scan.verdict.unanswered:
             return False
-        return self._waiting.answered(case) or not self._look_up(case).unknown
+        return self._waiting.answered(case) or not lookup.unknown
 
-    def _look_up(self, case: Case) -> Lookup:
-        if case.reading.flaw is not None:
+    def _look_up(self, reading: Reading, rules: Rules) -> Lookup:
+        if reading.flaw is not None:
             return Lookup()
-        return self._tickets.look_up(case.reading.code, case.rules.events, case.reading.moment)
+        return self._tickets.look_up(reading.code, rules.events, reading.moment)
 
     def _judge(self, case: Case, lookup: Lookup, *, unanswered: bool = False) -> Answer:
         reading, now = case.reading, case.reading.moment
@@ -202,6 +203,8 @@ class Gate:
             verdict = admit.decide(reading, lookup, self._history, case.rules, now.at)
             if unanswered:
                 verdict = replace(verdict, facts={UNANSWERED: "look-up"})
+            if lookup.rule is not None:  # it goes on under the ticket's code, and its bytes stay as they came
+                verdict, reading = verdict.found_by(lookup.rule), replace(reading, code=lookup.code)
             scan = self._journal.append(reading, verdict)
         except NotRecorded as error:
             log.error("a scan could not be recorded: %s", error)
@@ -210,7 +213,8 @@ class Gate:
         self.fault = None
         answer = Answer(scan, words.sentence(verdict, now.at))
         if reading.flaw is None:
-            self._held[reading.lane] = _Held(reading.code, verdict.direction, case.seen_ns, answer)
+            names = case.names | {reading.code}
+            self._held[reading.lane] = _Held(names, verdict.direction, case.seen_ns, answer)
         return answer
 
     def _history(self, ticket: Ticket) -> Sequence[Passage]:
@@ -232,4 +236,7 @@ class Gate:
 def _log(scan: Scan) -> None:
     """One line a scan: never a name, and of the code only its end."""
     verdict, end = scan.verdict, ascii(scan.barcode[-4:])[1:-1]
-    log.info("scan %d %s %s %s %s …%s", scan.seq, scan.lane, verdict.direction, verdict.result, verdict.reason, end)
+    by = f" by {verdict.rule}" if verdict.rule is not None else ""
+    log.info(
+        "scan %d %s %s %s %s …%s%s", scan.seq, scan.lane, verdict.direction, verdict.result, verdict.reason, end, by
+    )

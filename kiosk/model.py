@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
@@ -143,7 +143,9 @@ class Lookup:
     """What the list says of one code, and how far the list can be trusted.
 
     `age_s` is None when the list was never whole; `reissued` is the ticket that had this code before it got a new one,
-    `gone` one that the cloud's list no longer has.
+    `gone` one that the cloud's list no longer has. `rule` names what it took to find them, None where the code is the
+    ticket's as it came; `code` is what the rules made of it: the ticket's code, or, where no ticket was found, the one
+    that the cloud may be asked for. It is empty where they made nothing of it.
     """
 
     tickets: tuple[Ticket, ...] = ()
@@ -152,11 +154,19 @@ class Lookup:
     age_s: float | None = None
     event_names: Mapping[str, str] = field(default_factory=dict)
     gone: Ticket | None = None
+    code: str = ""
+    rule: str | None = None
 
     @property
     def unknown(self) -> bool:
         """Whether no ticket has this code, as far as the list goes, nor had it before it got a new one."""
         return not self.tickets and self.reissued is None
+
+    @property
+    def means(self) -> frozenset[str]:
+        """The ids of the tickets that have this code, had it, or would have it if they were still listed."""
+        others = [ticket for ticket in (self.reissued, self.gone) if ticket is not None]
+        return frozenset(ticket.id for ticket in (*self.tickets, *others))
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,6 +203,9 @@ class Rules:
 UNANSWERED = "unanswered"
 """The fact of an unknown code that the cloud was asked for, without an answer in time."""
 
+RULE = "rule"
+"""The fact of a code that is the ticket's only by rules: their names."""
+
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
@@ -211,6 +224,15 @@ class Verdict:
     def unanswered(self) -> bool:
         """Whether the cloud was asked for the code and did not answer in time: soon it may be known."""
         return UNANSWERED in self.facts
+
+    @property
+    def rule(self) -> str | None:
+        """By which rules the code was found to be the ticket's, None where it was that as it came."""
+        return self.facts.get(RULE)
+
+    def found_by(self, rule: str) -> Verdict:
+        """Return the same verdict on a code that is the ticket's by these rules."""
+        return replace(self, facts={**self.facts, RULE: rule})
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,10 +33,14 @@ class Word(Protocol):
 
 @dataclass(slots=True)
 class Case:
-    """One presentation of a code: its first reading, the rules of that moment, and all who want to know."""
+    """One presentation of a code: its first reading, the rules of that moment, and all who want to know.
+
+    `code` is what the reading comes to: the ticket's code or, while there is no ticket, the one to be asked for.
+    """
 
     reading: Reading
     rules: Rules
+    code: str
     askers: list[Callable[[Answer], None]] = field(init=False)
     seen_ns: int = field(init=False)
 
@@ -48,15 +52,19 @@ class Case:
     def direction(self) -> Direction:
         return self.reading.direction or self.rules.direction
 
-    def is_met_by(self, reading: Reading) -> bool:
-        """Tell whether this is the same code in the same direction once more."""
-        direction = reading.direction or self.rules.direction
-        return reading.flaw is None and (reading.code, direction) == (self.reading.code, self.direction)
+    @property
+    def names(self) -> frozenset[str]:
+        """What was read and what it comes to: a scanner may send a code twice, with and without what is before it."""
+        return frozenset((self.reading.code, self.code))
 
-    def meet(self, reading: Reading) -> None:
-        self.seen_ns = reading.moment.boottime_ns
-        if reading.asker is not None:
-            self.askers.append(reading.asker)
+    def is_met_by(self, other: Case) -> bool:
+        """Tell whether this is the same code in the same direction once more."""
+        same = bool(other.names & self.names) and other.direction is self.direction
+        return same and other.reading.flaw is None
+
+    def meet(self, other: Case) -> None:
+        self.seen_ns = other.seen_ns
+        self.askers += other.askers
 
 
 def _to_nobody(_code: str, _moment: Moment) -> None:
@@ -86,20 +94,20 @@ class Waiting:
 
     def begin(self, case: Case) -> bool:
         """Let a case wait whose code was not found, if that is worth it; return whether it does."""
-        reading = case.reading
-        if self._wait_ns == 0 or reading.flaw is not None or not is_barcode(reading.code) or not self._online():
+        flaw = case.reading.flaw
+        if self._wait_ns == 0 or flaw is not None or not is_barcode(case.code) or not self._online():
             return False
-        if not self._is_asked_for(case) and not self._ask(reading):
+        if not self._is_asked_for(case) and not self._ask(case):
             return False
-        self._lanes[reading.lane] = case
+        self._lanes[case.reading.lane] = case
         return True
 
-    def join(self, reading: Reading) -> bool:
+    def join(self, other: Case) -> bool:
         """Tell whether this is what its lane waits for already; whoever asks gets the same answer then."""
-        case = self._lanes.get(reading.lane)
-        if case is None or not case.is_met_by(reading):
+        case = self._lanes.get(other.reading.lane)
+        if case is None or not case.is_met_by(other):
             return False
-        case.meet(reading)
+        case.meet(other)
         return True
 
     def leave(self, lane: str) -> list[Case]:
@@ -115,7 +123,7 @@ class Waiting:
 
     def answered(self, case: Case) -> bool:
         """Tell whether the cloud has given its word; a look at the list after that shows what it said."""
-        return self._tickets.answered(case.reading.code, case.reading.moment)
+        return self._tickets.answered(case.code, case.reading.moment)
 
     def _is_over(self, case: Case, now_ns: float) -> bool:
         reading = case.reading
@@ -125,21 +133,22 @@ class Waiting:
 
     def _is_asked_for(self, case: Case) -> bool:
         """Whether the word is there, or on its way."""
-        asked = {other.reading.code for other in self._lanes.values()}
+        asked = {other.code for other in self._lanes.values()}
         if self._is_too_soon(case.reading):
             asked.add(self._wanted)
-        return case.reading.code in asked or self.answered(case)
+        return case.code in asked or self.answered(case)
 
     def _is_too_soon(self, reading: Reading) -> bool:
         return reading.moment.boottime_ns - self._wanted_ns < PACE_NS
 
-    def _ask(self, reading: Reading) -> bool:
-        if self._is_too_soon(reading):
+    def _ask(self, case: Case) -> bool:
+        moment = case.reading.moment
+        if self._is_too_soon(case.reading):
             return False
         try:
-            self._want(reading.code, reading.moment)
+            self._want(case.code, moment)
         except NotRecorded as error:
             log.warning("a code could not be asked for: %s", error)
             return False
-        self._wanted, self._wanted_ns = reading.code, reading.moment.boottime_ns
+        self._wanted, self._wanted_ns = case.code, moment.boottime_ns
         return True

@@ -233,6 +233,15 @@ WRONG: dict[str, tuple[str, str]] = {
     "another scheme": ('[cloud]\naccess_url = "ftp://vivenu.com"\n', "2: cloud.access_url: needs a whole address"),
     "brackets left open in an address": ('[cloud]\naccess_url = "https://[::1/api"\n', "2: cloud.access_url: "),
     "a port that is none": ('[cloud]\naccess_url = "https://vivenu.com:https/api"\n', "2: cloud.access_url: "),
+    "a rule that is none": (
+        '[gate]\nevents = []\ncode_rules = ["aim", "uper"]\n',
+        "3: gate.code_rules.1: no such rule; did you mean 'upper'? known here: bom, aim, eci, url, ean, upper "
+        "(found 'uper')",
+    ),
+    "rules without their list": (
+        '[gate]\ncode_rules = "upper"\n',
+        "2: gate.code_rules: needs a list such as",
+    ),
     "a serial scanner without a device": (
         '\n[[scanner]]\nname = "a"\nkind = "serial"\n',
         "2: scanner.0: device is missing: a serial scanner needs one (/dev/serial/by-id/…)",

@@ -42,6 +42,7 @@ from kiosk.store.cache import Cache, ElsewhereScan
 from kiosk.store.journal import Journal
 from kiosk.store.ticketlist import TicketList
 from kiosk.store.tickets import DEVICE_SETTINGS, ListState
+from kiosk.variants import RULES as CODE_RULES
 
 AT = datetime(2026, 6, 1, 19, 30, tzinfo=UTC)
 EVENT = "e-1"
@@ -63,9 +64,9 @@ def reading(code: str, seconds: float = 0.0, lane: str = "left", direction: Dire
 class Door:
     """A gate with its real files, asked without a thread."""
 
-    def __init__(self, directory, rules: Rules = RULES) -> None:
+    def __init__(self, directory, rules: Rules = RULES, code_rules=tuple(CODE_RULES)) -> None:
         self.directory, self.rules = directory, rules
-        self.journal, self.tickets = Journal(directory, "north"), TicketList(directory)
+        self.journal, self.tickets = Journal(directory, "north"), TicketList(directory, code_rules)
         self.gate = Gate(self.journal, self.tickets, lambda: self.rules, hold_off_s=HOLD_OFF_S)
 
     def scan(self, code: str, seconds: float = 0.0, lane: str = "left", direction: Direction | None = None) -> Answer:
@@ -251,6 +252,84 @@ def test_the_hold_off_counts_by_a_clock_that_nobody_sets(door, step_s):
     stepped = replace(reading(ADA.barcode), moment=moment(1, wall_s=step_s))
     assert door.gate.take(stepped).repeated
     assert not door.gate.take(replace(stepped, moment=moment(10, wall_s=step_s))).repeated
+
+
+# --- the hold-off, and what a scanner makes of a code ----------------------------------------------------------------
+
+FORMS = ["TKT-ADA1", "]Q1TKT-ADA1", "\\000026TKT-ADA1", "]Q2\\000026TKT-ADA1", "https://t.example/TKT-ADA1", "tkt-ada1"]
+
+
+@pytest.mark.parametrize("second", FORMS)
+@pytest.mark.parametrize("first", FORMS)
+def test_a_scanner_that_sends_every_code_twice_in_two_forms_makes_one_scan_of_it(door, first, second):
+    answer = door.scan(first)
+    assert (reason(answer), answer.scan.barcode) == (Reason.OK, ADA.barcode)
+    assert door.scan(second, 0.05) == replace(answer, repeated=True)
+    assert door.reasons() == [Reason.OK]
+    assert reason(door.scan(second, 0.05 + HOLD_OFF_S)) is Reason.ALREADY_IN
+
+
+def test_a_code_that_nobody_has_is_one_scan_too_when_it_is_sent_twice_in_two_forms(door):
+    for number, code in enumerate(["]Q1NOBODY-01", "NOBODY-01", "]Q1NOBODY-01", "\\000026NOBODY-01"]):
+        assert door.scan(code, number).repeated == bool(number)
+    assert [scan.barcode for scan in recorded(door.directory)] == ["]Q1NOBODY-01"]
+
+
+def test_a_ticket_held_in_front_of_its_scanner_for_five_seconds_is_one_scan_in_whatever_form_it_comes(door):
+    for tenth in range(0, 50, 2):
+        assert reason(door.scan(FORMS[tenth % len(FORMS)], tenth / 10)) is Reason.OK
+    assert door.scan(FORMS[0], 4.8 + HOLD_OFF_S - 0.001).repeated
+    assert door.reasons() == [Reason.OK]
+
+
+def test_two_tickets_that_differ_by_a_prefix_alone_are_two_scans(door, pen):
+    """A look at the whole list will refuse the rule; until then exact comes first."""
+    pen.append([Listed(replace(ADA, id="t-3", barcode=f"https://t.example/{ADA.barcode}"))], pen.list_of(EVENT))
+    pen.settle()
+    for seconds, form in ((0, FORMS[0]), (0.1, FORMS[4]), (0.2, FORMS[0])):
+        door.scan(form, seconds)
+    assert [scan.verdict.ticket.id for scan in recorded(door.directory)] == ["t-1", "t-3", "t-1"]
+
+
+def test_two_tickets_within_the_hold_off_are_two_scans_whatever_is_before_their_codes(door):
+    for number, code in enumerate([ADA.barcode, f"]Q1{BOB.barcode}", f"]Q1{ADA.barcode}", BOB.barcode]):
+        assert not door.scan(code, number / 10).repeated
+    assert door.reasons() == [Reason.OK, Reason.OK, Reason.ALREADY_IN, Reason.ALREADY_IN]
+
+
+def test_the_hold_off_of_a_code_with_a_prefix_outlives_a_restart(door):
+    first = door.scan("]Q1TKT-ADA1")
+    restarted(door, moment(1))
+    again = door.scan("]Q1TKT-ADA1", 2)
+    assert (again.repeated, again.scan.id) == (True, first.scan.id)
+
+
+# --- by rule ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_code_that_is_a_tickets_by_rule_goes_on_under_the_tickets_code_with_its_bytes_as_they_came(door, caplog):
+    caplog.set_level(logging.INFO)
+    sent = "]Q2\\000026TKT-ADA1"
+    scan = door.scan(sent).scan
+    assert (scan.barcode, scan.raw, scan.verdict.ticket.id) == (ADA.barcode, sent.encode(), ADA.id)
+    assert (scan.verdict.reason, scan.verdict.rule) == (Reason.OK, "aim+eci")
+    assert recorded(door.directory) == [scan]
+    assert "scan 1 left checkin approved ok …ADA1 by aim+eci" in caplog.text
+    assert "000026" not in caplog.text
+    declined = door.scan(sent, 60).scan.verdict
+    assert (declined.reason, declined.rule, declined.facts["gate"]) == (Reason.ALREADY_IN, "aim+eci", "north")
+
+
+def test_a_code_that_is_the_tickets_as_it_came_has_no_rule(door, caplog):
+    caplog.set_level(logging.INFO)
+    scan = door.scan(ADA.barcode).scan
+    assert (scan.verdict.rule, scan.verdict.facts, scan.raw) == (None, {}, None)
+    assert " by " not in caplog.text
+
+
+def test_a_code_that_nobody_has_is_recorded_as_it_came(door):
+    scan = door.scan("]Q1NOBODY-01").scan
+    assert (scan.verdict.reason, scan.barcode, scan.verdict.rule) == (Reason.UNKNOWN, "]Q1NOBODY-01", None)
 
 
 def restarted(door: Door, now: Moment) -> Door:

@@ -29,6 +29,7 @@ from kiosk.store.cache import Cache
 from kiosk.store.journal import Journal
 from kiosk.store.ticketlist import TicketList
 from kiosk.store.tickets import WORD_HOLDS_S, ListState
+from kiosk.variants import RULES as CODE_RULES
 from kiosk.waiting import Waiting
 
 AT = datetime(2026, 6, 1, 19, 30, tzinfo=UTC)
@@ -54,7 +55,8 @@ class Door:
 
     def __init__(self, directory, wait_s: float = WAIT_S) -> None:
         self.directory, self.reachable, self.rules = directory, True, RULES
-        self.journal, self.tickets, self.cache = Journal(directory, "north"), TicketList(directory), Cache(directory)
+        self.journal, self.cache = Journal(directory, "north"), Cache(directory)
+        self.tickets = TicketList(directory, tuple(CODE_RULES))
         self.cache.store([Listed(ADA)], ListState(EVENT, "cloud", complete=True, checked=moment()))
         self.waiting = Waiting(self.tickets, self.journal.want, lambda: self.reachable, round(wait_s * 1000))
         self.gate = Gate(
@@ -154,7 +156,7 @@ def test_what_can_be_no_barcode_does_not_wait(door, code):
 def waiting_case(code: str):
     from kiosk.waiting import Case
 
-    return Case(Reading("left", code, b"", moment()), RULES)
+    return Case(Reading("left", code, b"", moment()), RULES, code)
 
 
 @pytest.mark.parametrize("code", ["12345678", "x" * 128, "a b?c=d#e%2F", "Zoë-李-€€€", "v2.....e1"])
@@ -193,6 +195,57 @@ def test_a_journal_in_which_nothing_can_be_wanted_keeps_nobody_waiting(door, cap
     door.waiting._want = full
     assert door.scan().message == UNKNOWN
     assert "could not be asked for" in caplog.text
+
+
+# --- what is before a code -------------------------------------------------------------------------------------------
+
+SENT = f"]Q1\\000026{LATE.barcode}"
+
+
+@pytest.mark.parametrize("sent", [SENT, f"]Q1{LATE.barcode}", f"https://t.example/a/{LATE.barcode}?x=1"])
+def test_the_cloud_is_asked_for_the_bare_code_and_its_ticket_is_the_one_that_is_meant(door, sent):
+    assert door.scan(sent) is None
+    assert door.wanted() == [LATE.barcode]
+    door.answer(0.3, LATE)
+    door.tend(0.3)
+    assert door.rows() == [(LATE.barcode, Reason.OK)]
+    assert door.gate.shown.answer.scan.raw == sent.encode()
+
+
+def test_the_clouds_word_on_the_bare_code_is_its_word_on_what_was_sent(door):
+    door.scan(SENT)
+    door.answer(0.2)
+    door.tend(0.2)
+    assert door.rows() == [(SENT, Reason.UNKNOWN)]
+    assert not door.gate.shown.answer.scan.verdict.unanswered
+
+
+def test_a_code_that_is_sent_twice_in_two_forms_waits_once_and_is_one_scan(door):
+    told: list[Answer] = []
+    for number, code in enumerate([SENT, LATE.barcode, SENT]):
+        assert door.scan(code, number / 10, asker=told.append) is None
+    assert (door.wanted(), door.rows()) == ([LATE.barcode], [])
+    door.answer(0.3, LATE)
+    door.tend(0.3)
+    assert [answer.message for answer in told] == ["Welcome"] * 3
+    assert door.rows() == [(LATE.barcode, Reason.OK)]
+    assert door.scan(SENT, 0.2 + HOLD_OFF_S - 0.001).repeated  # it was last seen at 0.2
+    assert len(door.rows()) == 1
+
+
+def test_a_code_that_is_asked_for_in_another_form_at_another_lane_is_waited_for_there_too(door):
+    assert door.scan(SENT, 0, "left") is None
+    assert door.scan(LATE.barcode, 0.1, "right") is None
+    assert door.wanted() == [LATE.barcode]
+
+
+def test_who_was_told_to_scan_again_may_do_so_in_another_form(door):
+    door.scan(SENT)
+    door.tend(WAIT_S)
+    assert door.scan(LATE.barcode, 1).message == words.NOT_YET
+    door.answer(1.5, LATE)
+    assert door.scan(SENT, 1.6).message == "Welcome"
+    assert door.rows() == [(SENT, Reason.UNKNOWN), (LATE.barcode, Reason.OK)]
 
 
 # --- how waiting ends ------------------------------------------------------------------------------------------------

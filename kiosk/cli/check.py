@@ -14,6 +14,8 @@ from kiosk import settings
 from kiosk.cli.options import Setup, with_setup
 from kiosk.config import Config
 from kiosk.settings import Joined, JoinedEvent, Settings
+from kiosk.store import alike
+from kiosk.store.alike import Ends
 from kiosk.store.outlook import Outlook
 from kiosk.words import plain
 
@@ -39,8 +41,8 @@ def command(setup: Setup) -> None:
     for scanner in setup.config.scanner:
         _show(f"scanner {scanner.name}", scanner)
     with closing(Outlook(setup.config.device.data_dir)) as outlook:
-        found, names = _settings(outlook.settings()), outlook.event_names()
-    _show_gate(setup.config, found, names)
+        found, names, refused = _settings(outlook.settings()), outlook.event_names(), outlook.refused_rules()
+    _show_gate(setup.config, found, names, refused)
     _show_screen(setup.config, found)
 
 
@@ -59,7 +61,7 @@ def _settings(answer: Any) -> Settings | None:
         return None
 
 
-def _show_gate(config: Config, found: Settings | None, names: Mapping[str, str]) -> None:
+def _show_gate(config: Config, found: Settings | None, names: Mapping[str, str], refused: Mapping[str, Ends]) -> None:
     """What the door goes by once the cloud's settings are joined in."""
     click.echo("[in force at the gate]")
     events = settings.events(config.gate, found)
@@ -69,6 +71,7 @@ def _show_gate(config: Config, found: Settings | None, names: Mapping[str, str])
         _show_event(titles[event_id], event)
     for name, joined in {**settings.decisions(config.gate, found), **settings.modes(config.gate, found)}.items():
         _say(name, _text(joined.value), joined)
+    _show_rules(config, refused)
     interval = settings.tickets_interval(config.sync, config.gate, found)
     _say("tickets_interval_s", _text(interval.value), interval)
 
@@ -80,6 +83,16 @@ def _show_event(title: str, event: JoinedEvent) -> None:
     _say("  ticket_types", listed, event.ticket_types)
     _say("  timeslot_before_minutes", _text(event.before_minutes.value), event.before_minutes)
     _say("  timeslot_after_minutes", _text(event.after_minutes.value), event.after_minutes)
+
+
+def _show_rules(config: Config, refused: Mapping[str, Ends]) -> None:
+    """What is tried on a code that no ticket has, and what the ticket list forbids of it."""
+    used = [rule for rule in config.gate.code_rules if rule not in refused]
+    origin = "file" if "code_rules" in config.gate.model_fields_set else "default"
+    click.echo(f"  code_rules = {', '.join(used) or 'none'}  ({origin})")
+    for rule in config.gate.code_rules:
+        if rule in refused:
+            click.echo(f"  {alike.sentence(rule, refused[rule])}")
 
 
 def _show_screen(config: Config, found: Settings | None) -> None:

@@ -41,8 +41,9 @@ def command(setup: Setup) -> None:
     data_dir, runtime_dir = setup.data_dir(), setup.runtime_dir()
     lanes = _lanes(setup)
     kept_days = setup.config.sync.retention_days
+    tickets = TicketList(data_dir, setup.config.gate.code_rules)
     with own(data_dir / "gate.lock", "gate"), closing(Journal(data_dir, setup.config.device.id, kept_days)) as journal:
-        _run(setup, lanes, journal, TicketList(data_dir), Pulse(runtime_dir, "gate"))
+        _run(setup, lanes, journal, tickets, Pulse(runtime_dir, "gate"))
 
 
 def _run(setup: Setup, lanes: list[Lane], journal: Journal, tickets: TicketList, pulse: Pulse) -> None:

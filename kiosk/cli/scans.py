@@ -63,6 +63,7 @@ def describe(scan: Scan) -> dict[str, Any]:
         "deviceId": scan.device_id,
         "scanner": scan.lane,
         "clock": scan.moment.quality,
+        "rule": scan.verdict.rule,
     }
 
 

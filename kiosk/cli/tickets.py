@@ -17,7 +17,8 @@ from kiosk import clock, words
 from kiosk.cli.options import Setup, with_setup
 from kiosk.errors import NoListYet, Refused
 from kiosk.model import Moment, Ticket
-from kiosk.store import tickets
+from kiosk.store import alike, tickets
+from kiosk.store.alike import Ends
 from kiosk.store.cache import Cache
 from kiosk.store.tickets import ListState
 from kiosk.sync.comparison import shrunk
@@ -46,12 +47,22 @@ def _summary(setup: Setup) -> dict[str, Any]:
     try:
         database = tickets.reader(setup.config.device.data_dir)
     except NoListYet:
-        return {"total": 0, "events": []}
+        return {"total": 0, "events": [], "rulesNotUsed": []}
     names, known = tickets.event_names(database), tickets.lists(database)
     return {
         "total": tickets.total(database),
         "events": [_about(database, known[event_id], names, now) for event_id in sorted(known)],
+        "rulesNotUsed": _not_used(_refused(setup, database)),
     }
+
+
+def _refused(setup: Setup, database: sqlite3.Connection) -> dict[str, Ends]:
+    """The rules that the configuration names, and the list forbids."""
+    return {rule: ends for rule, ends in alike.refused(database).items() if rule in setup.config.gate.code_rules}
+
+
+def _not_used(refused: dict[str, Ends]) -> list[dict[str, Any]]:
+    return [{"rule": rule, "codeEnds": list(ends)} for rule, ends in refused.items()]
 
 
 def _about(database: sqlite3.Connection, state: ListState, names: dict[str, str], now: Moment) -> dict[str, Any]:
@@ -77,7 +88,7 @@ def _lines(found: dict[str, Any]) -> list[str]:
         name = event["name"] or "?"
         lines.append(f"{event['eventId']}  {name}: {event['tickets']} tickets, {whole}, {age}, from {event['source']}")
         lines += _remarks(event)
-    return lines
+    return lines + [alike.sentence(each["rule"], each["codeEnds"]) for each in found["rulesNotUsed"]]
 
 
 def _remarks(event: dict[str, Any]) -> Iterator[str]:
@@ -121,13 +132,15 @@ def import_(setup: Setup, file: Path, event_id: str, names: dict[str, str], as_j
     with closing(Cache(directory, names=setup.config.sync.store_names)) as store:
         intake = Intake(store, event_id, clock.now())
         intake.take(track(read_rows(file, names), description="importing", console=screen))
-        twice = tickets.codes_used_twice(store.database)
-    _report(intake, twice, as_json=as_json)
+        twice, refused = tickets.codes_used_twice(store.database), _refused(setup, store.database)
+    _report(intake, twice, refused, as_json=as_json)
     if intake.rejected:
         raise Refused(f"{intake.rejected} of {intake.rejected + intake.taken} rows were left out")
 
 
-def _report(intake: Intake, twice: list[tuple[str, str, list[str]]], *, as_json: bool) -> None:
+def _report(
+    intake: Intake, twice: list[tuple[str, str, list[str]]], refused: dict[str, Ends], *, as_json: bool
+) -> None:
     if as_json:
         rejects = [{"line": line, "problem": problem} for line, problem in intake.rejects]
         found = {
@@ -135,6 +148,7 @@ def _report(intake: Intake, twice: list[tuple[str, str, list[str]]], *, as_json:
             "rejected": intake.rejected,
             "rejects": rejects,
             "codesUsedTwice": [{"barcode": code, "eventId": event, "ticketIds": ids} for code, event, ids in twice],
+            "rulesNotUsed": _not_used(refused),
         }
         click.echo(json.dumps(found))
         return
@@ -145,6 +159,8 @@ def _report(intake: Intake, twice: list[tuple[str, str, list[str]]], *, as_json:
             f"{words.plain(code)} is the code of {len(ids)} tickets of event {event_id}: `ambiguous` at the door",
             err=True,
         )
+    for rule, ends in refused.items():
+        click.echo(alike.sentence(rule, ends), err=True)
     click.echo(f"{intake.taken} tickets imported")
 
 

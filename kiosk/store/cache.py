@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from kiosk.model import Listed, Moment, Passage
-from kiosk.store import settling, tickets
+from kiosk.store import alike, settling, tickets
 from kiosk.store.database import open_for_writing, to_ms, transaction
 from kiosk.store.ticketrows import CHANGING, FILE, SCHEMA, SET, STORED, row_of
 from kiosk.store.tickets import ListState
@@ -94,6 +94,7 @@ class Cache:
             number = self._store_state(state)
             self.database.executemany(_UPSERT, (self._stored(row, number) for row in rows))
             self.database.executemany("DELETE FROM missing WHERE ticket_id = ?", ((row.ticket.id,) for row in rows))
+        self._keep_apart(rows)
 
     def append(self, rows: Iterable[Listed], state: ListState) -> None:
         """Store a page of a list that comes for the first time; it can be looked up at once."""
@@ -210,6 +211,7 @@ class Cache:
 
     def store_answer(self, barcode: str, found: Iterable[Listed], state: ListState, now: Moment) -> None:
         """Store what the cloud said of one code, for the gate that waits for it; what is newer here stays."""
+        found = list(found)
         with transaction(self.database):
             self.database.executemany(_UPSERT_IF_NEWER, (self._stored(row, state.no) for row in found))
             self.database.execute(
@@ -219,6 +221,10 @@ class Cache:
                 "DELETE FROM asked WHERE barcode NOT IN (SELECT barcode FROM asked ORDER BY boottime_ns DESC LIMIT ?)",
                 (KEPT_ANSWERS,),
             )
+        self._keep_apart(found)
+
+    def _keep_apart(self, rows: Iterable[Listed]) -> None:
+        alike.compare_these(self.database, ((row.ticket.id, row.ticket.barcode) for row in rows))
 
     def store_elsewhere(self, found: Iterable[ElsewhereScan]) -> int:
         """Store what the cloud has of scans; return how many of them were new."""

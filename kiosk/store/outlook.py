@@ -13,7 +13,8 @@ from typing import Any
 
 from kiosk.errors import NoListYet
 from kiosk.model import Delivery, Moment, Scan
-from kiosk.store import journal, ledger, tickets
+from kiosk.store import alike, journal, ledger, tickets
+from kiosk.store.alike import Ends
 from kiosk.store.journal import Counts
 from kiosk.store.tickets import ListState
 
@@ -79,6 +80,11 @@ class Outlook:
     def event_names(self) -> dict[str, str]:
         database = self._file("tickets", tickets.reader)
         return tickets.event_names(database) if database is not None else {}
+
+    def refused_rules(self) -> dict[str, Ends]:
+        """Return which rules are not used, because they make two tickets alike."""
+        database = self._file("tickets", tickets.reader)
+        return alike.refused(database) if database is not None else {}
 
     def outbox(self, now: Moment) -> dict[str, int | None]:
         """Return how many scans are in each state but `acked`, and how long the oldest has been waiting."""

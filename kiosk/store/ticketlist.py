@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import sqlite3
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -12,8 +13,10 @@ from pydantic import ValidationError
 from kiosk.errors import StoreError
 from kiosk.model import Lookup, Moment, Passage, Ticket
 from kiosk.settings import Settings
-from kiosk.store import ticketrows, tickets
+from kiosk.store import alike, ticketrows, tickets
+from kiosk.store.alike import Ends
 from kiosk.store.tickets import ListState
+from kiosk.variants import barest, variants
 
 log = logging.getLogger(__name__)
 
@@ -22,10 +25,14 @@ UNREADABLE = (StoreError, sqlite3.Error, ValueError, TypeError, OverflowError)
 
 
 class TicketList:
-    """What the decision asks of `tickets.db`. Never raises: a list that cannot be read is a list that is missing."""
+    """What the decision asks of `tickets.db`. Never raises: a list that cannot be read is a list that is missing.
 
-    def __init__(self, directory: Path) -> None:
+    `rules` are tried on a code that no ticket has as it came, unless the list says that one makes two tickets alike.
+    """
+
+    def __init__(self, directory: Path, rules: Sequence[str] = ()) -> None:
         self._directory = directory
+        self._rules, self._refused = tuple(rules), dict[str, Ends]()
         self._database: sqlite3.Connection | None = None
         self._inode = 0
         self._version = -1
@@ -53,13 +60,29 @@ class TicketList:
     def _missing(self, code: str, events: Iterable[str], now: Moment) -> Lookup:
         """Only where a code is not found does it matter how good the list is, to the last commit."""
         database = self.refresh()
+        states = [self._lists.get(event) for event in events]
+        nothing = Lookup((), None, _complete(states), _age_s(states, now), self._names)
+        found = self._as_it_is(database, code, nothing)
+        return found if found.means else self._by_rule(database, code, nothing)
+
+    def _as_it_is(self, database: sqlite3.Connection, code: str, nothing: Lookup) -> Lookup:
         found = tickets.by_barcode(database, code)
         if self._arriving:
             found += tickets.by_barcode_arrived(database, code)
-        former = None if found else tickets.by_former_code(database, code)
-        gone = None if found else tickets.by_barcode_gone(database, code)
-        states = [self._lists.get(event) for event in events]
-        return Lookup(found, former, _complete(states), _age_s(states, now), self._names, gone)
+        if found:
+            return replace(nothing, tickets=found)
+        former, gone = tickets.by_former_code(database, code), tickets.by_barcode_gone(database, code)
+        return replace(nothing, reissued=former, gone=gone)
+
+    def _by_rule(self, database: sqlite3.Connection, code: str, nothing: Lookup) -> Lookup:
+        """Try the rules; a code that may be one ticket's or another's is nobody's, because a door does not guess."""
+        rules = [rule for rule in self._rules if rule not in self._refused]
+        tried = [(other, self._as_it_is(database, other.code, nothing)) for other in variants(code, rules)[1:]]
+        hits = [replace(found, code=other.code, rule="+".join(other.rules)) for other, found in tried if found.means]
+        if hits:
+            return hits[0] if len({hit.means for hit in hits}) == 1 else nothing
+        bare = barest(code, rules)
+        return replace(nothing, code=bare) if bare != code else nothing
 
     def elsewhere(self, ticket: Ticket) -> Sequence[Passage]:
         """Return the ticket's approved scans at other doors."""
@@ -96,6 +119,7 @@ class TicketList:
             self._names = tickets.event_names(self._database)
             self._arriving = tickets.arriving(self._database)
             self._read_settings(self._database)
+            self._follow(alike.refused(self._database))
             self._version = version
         return self._database
 
@@ -109,6 +133,15 @@ class TicketList:
             return
         if found != self.settings:
             self.settings = found
+
+    def _follow(self, refused: dict[str, Ends]) -> None:
+        """Leave out the rules that the list refuses, and take them up again when it no longer does."""
+        for rule in self._rules:
+            if rule in refused and rule not in self._refused:
+                log.warning("%s", alike.sentence(rule, refused[rule]))
+            elif rule in self._refused and rule not in refused:
+                log.info("rule %s is used again: it makes no two tickets alike any more", rule)
+        self._refused = refused
 
     def close(self) -> None:
         if self._database is not None:

@@ -14,7 +14,7 @@ from kiosk import clock, config
 from kiosk.cloud.line import Reply
 from kiosk.errors import CloudError, NoAnswer, Paced, TooMany
 from kiosk.settings import Settings, rules, tickets_interval_s
-from kiosk.store import tickets
+from kiosk.store import alike, tickets
 from kiosk.store.cache import Cache
 from kiosk.store.tickets import DEVICE_SETTINGS, ListState
 from kiosk.sync.eventlist import EventList, Progress, TicketPages
@@ -25,6 +25,10 @@ NAMES_EVERY_S = 300.0
 """How often the names of the events are asked for."""
 
 TIDY_EVERY_S = 3600.0
+
+LEISURE = 100
+"""How much longer than a look at all codes took it is until the next one, where single tickets came."""
+
 DAY_S = 86_400.0
 
 
@@ -47,6 +51,7 @@ class Download:
     lists: dict[str, EventList] = field(default_factory=dict)
     _names_at: float = 0.0
     _tidy_at: float = 0.0
+    _compare_at: float = 0.0
     _cloud_at: datetime | None = None
 
     def look_at_settings(self) -> None:
@@ -85,6 +90,12 @@ class Download:
         Raises the first CloudError, after all events have been tried, the one that was looked at longest ago first.
         """
         self._tidy()
+        try:
+            return self._look_at_lists()
+        finally:
+            self._compare_codes()
+
+    def _look_at_lists(self) -> bool:
         failed: CloudError | None = None
         more = False
         for each in sorted(map(self._list, self.events()), key=lambda each: each.looked_at):
@@ -97,6 +108,13 @@ class Download:
         if failed is not None:
             raise failed
         return more
+
+    def _compare_codes(self) -> None:
+        """See which rules make two tickets alike: at once when a list has come as a whole, else at leisure."""
+        began = time.monotonic()
+        if alike.is_due(self.store.database, at_leisure=began >= self._compare_at):
+            alike.compare(self.store.database)
+            self._compare_at = time.monotonic() + LEISURE * (time.monotonic() - began)
 
     def _list(self, event_id: str) -> EventList:
         if event_id not in self.lists:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from kiosk.cloud.answers import ticket_rows
 from kiosk.model import Listed, Moment
+from kiosk.store import alike
 from kiosk.store.cache import Cache
 from kiosk.sync.listfile import Row
 
@@ -38,6 +39,7 @@ class Intake:
         self.store.settle()
         if self.taken:
             self.store.store_state(replace(state, complete=True, checked=self.now))
+        alike.compare(self.store.database)
 
     def _readable(self, chunk: list[Row]) -> list[Listed]:
         good: list[Listed] = []

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import re
+from contextlib import closing
 
 import httpx
 
+from kiosk.model import Listed, Ticket
 from kiosk.store.cache import Cache
-from kiosk.store.tickets import DEVICE_SETTINGS
+from kiosk.store.tickets import DEVICE_SETTINGS, ListState
 
 EVENT_ID = "62a1c0ffee0000000000e001"
 
@@ -108,3 +110,22 @@ def test_a_credential_is_never_shown(kiosk):
     (kiosk.directory / "secret").write_text("s3cr3t\n", encoding="ascii")
     done = kiosk.call("check")
     assert "s3cr3t" not in done.stdout + done.stderr
+
+
+def test_rules_that_the_list_refuses_are_left_out_of_what_is_in_force_and_it_is_said_why(kiosk, cloud):
+    kiosk.configure(cloud.url, gate='code_rules = ["upper", "aim"]')
+    said = kiosk.call("check").stdout
+    assert '  code_rules = ["upper", "aim"]  (file)' in said
+    assert "  code_rules = upper, aim  (file)\n" in said.partition("[in force at the gate]")[2]
+    with closing(Cache(kiosk.data_dir)) as pen:
+        tickets = [Ticket(code, code, EVENT_ID, "s") for code in ("ABCDEFGH", "abcdefgh", "\\000026ABCDEFGH")]
+        pen.store(map(Listed, tickets), ListState(EVENT_ID, "file"))
+    said = kiosk.call("check").stdout.partition("[in force at the gate]")[2]
+    why = "rule upper is not used: it makes two tickets alike (…efgh, …EFGH)"
+    assert f"  code_rules = aim  (file)\n  {why}\n" in said
+    assert "eci" not in said  # it is refused, too, but nobody asked for it
+
+
+def test_without_any_rule_it_says_so(kiosk, cloud):
+    kiosk.configure(cloud.url, gate="code_rules = []")
+    assert "  code_rules = none  (file)\n" in kiosk.call("check").stdout

@@ -134,7 +134,7 @@ def test_an_imported_list_is_enough_for_a_door_without_a_cloud(listed, cloud, ev
 
 
 def test_without_a_list_there_are_no_tickets(kiosk):
-    assert json.loads(kiosk.call("tickets", "--json").stdout) == {"total": 0, "events": []}
+    assert json.loads(kiosk.call("tickets", "--json").stdout) == {"total": 0, "events": [], "rulesNotUsed": []}
     assert kiosk.call("tickets").stdout == "0 tickets\n"
 
 
@@ -202,3 +202,31 @@ def test_without_a_list_nothing_can_be_found_and_it_says_so(kiosk):
     done = kiosk.call("tickets", "find", "x", check=False)
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.startswith("kiosk: there is no list yet")
+
+
+# --- rules that the list refuses -------------------------------------------------------------------------------------
+
+ALIKE = [
+    ROWS[0],
+    ROWS[0] | {"_id": "t-4", "barcode": "code00001"},
+    ROWS[0] | {"_id": "t-5", "barcode": "\\000026CODE00001"},
+]
+UPPER = "rule upper is not used: it makes two tickets alike (…0001, …0001)"
+
+
+def test_a_rule_that_makes_two_tickets_alike_is_said_to_be_refused_as_far_as_it_is_configured(kiosk, cloud, file):
+    kiosk.configure(cloud.url, gate='code_rules = ["upper", "aim"]')
+    file.write_text("".join(json.dumps(row) + "\n" for row in ALIKE), encoding="utf-8")
+    done = kiosk.call("tickets", "import", str(file), "--event", "fest")
+    assert done.stdout == "3 tickets imported\n"
+    assert [line for line in done.stderr.splitlines() if "rule" in line] == [UPPER]
+    report = json.loads(kiosk.call("tickets", "import", str(file), "--event", "fest", "--json").stdout)
+    assert report["rulesNotUsed"] == [{"rule": "upper", "codeEnds": ["0001", "0001"]}]
+    assert kiosk.call("tickets").stdout.splitlines()[-1] == UPPER
+    assert json.loads(kiosk.call("tickets", "--json").stdout)["rulesNotUsed"] == report["rulesNotUsed"]
+
+
+def test_a_list_in_which_no_rule_makes_two_tickets_alike_says_nothing_of_rules(kiosk, file):
+    done = kiosk.call("tickets", "import", str(file), "--event", "fest")
+    assert "rule" not in done.stderr
+    assert "rule" not in kiosk.call("tickets").stdout

@@ -1,5 +1,6 @@
 """The list as the gate sees it: opened when it appears, asked at each scan, done without when it is gone."""
 
+import logging
 import sqlite3
 from contextlib import closing
 from dataclasses import replace
@@ -10,11 +11,13 @@ import pytest
 
 from kiosk.model import Direction, Listed, Lookup, Moment, Passage, Ticket
 from kiosk.settings import Settings
+from kiosk.store import alike
 from kiosk.store import tickets as files
 from kiosk.store.cache import Cache, ElsewhereScan
 from kiosk.store.database import transaction
 from kiosk.store.ticketlist import TicketList
 from kiosk.store.tickets import DEVICE_SETTINGS, ListState
+from kiosk.variants import RULES
 
 AT = datetime(2026, 6, 1, 19, 30, tzinfo=UTC)
 TICKET = Ticket("t-1", "TKT1", "e-1", "type-1", name="Ada")
@@ -125,6 +128,107 @@ def test_a_code_that_nobody_has_or_had_is_unknown_and_no_other(seen, pen):
     assert not seen.look_up("TKT1", EVENTS, now()).unknown
     pen.mark_gone(["t-1"], pen.list_of("e-1"))
     assert seen.look_up("NEW1", EVENTS, now()).unknown  # it may be back: the cloud is asked
+
+
+# --- by rule ---------------------------------------------------------------------------------------------------------
+
+LONG = replace(TICKET, id="t-5", barcode="TICKET01")
+
+
+@pytest.fixture
+def ruled(tmp_path, pen):
+    """The gate's view with all rules, of a list that has one ticket more."""
+    pen.store([Listed(LONG)], WHOLE)
+    with closing(TicketList(tmp_path, tuple(RULES))) as opened:
+        yield opened
+
+
+def test_a_code_that_is_a_tickets_by_rule_comes_with_its_code_and_the_rules(ruled):
+    expected = Lookup((LONG,), None, True, 60.0, {}, None, "TICKET01", "aim+eci")
+    assert ruled.look_up("]Q1\\000026TICKET01", EVENTS, now()) == expected
+
+
+def test_exact_comes_first_and_no_rule_is_tried_then(ruled, pen):
+    pen.append([Listed(replace(LONG, id="t-6", barcode="]Q1TICKET01"))], pen.list_of("e-1"))
+    pen.settle()
+    assert [ticket.id for ticket in ruled.look_up("]Q1TICKET01", EVENTS, now()).tickets] == ["t-6"]
+    assert ruled.look_up("]Q1TICKET01", EVENTS, now()).rule is None
+
+
+@pytest.mark.parametrize("gone", [True, False])
+def test_a_code_that_was_a_tickets_is_that_tickets_and_no_rule_is_tried_either(ruled, pen, gone):
+    prefixed = replace(LONG, id="t-6", barcode="]Q1TICKET01")
+    pen.append([Listed(prefixed)], pen.list_of("e-1"))
+    pen.settle()
+    if gone:
+        pen.mark_gone(["t-6"], WHOLE)
+    else:
+        pen.store([Listed(replace(prefixed, barcode="NEWCODE1"))], WHOLE)
+    found = ruled.look_up("]Q1TICKET01", EVENTS, now())
+    assert (found.tickets, found.rule, found.means) == ((), None, {"t-6"})
+
+
+def test_a_code_that_was_a_tickets_is_found_by_rule_too(ruled, pen):
+    pen.store([Listed(replace(LONG, barcode="NEWCODE1"))], WHOLE)
+    found = ruled.look_up("]Q1TICKET01", EVENTS, now())
+    assert (found.reissued.id, found.code, found.rule) == ("t-5", "TICKET01", "aim")
+
+
+def test_a_code_of_a_ticket_that_is_gone_is_found_by_rule_so_that_its_guest_may_go_out(ruled, pen):
+    pen.mark_gone(["t-5"], WHOLE)
+    found = ruled.look_up("]Q1TICKET01", EVENTS, now())
+    assert (found.gone.id, found.unknown, found.code, found.rule) == ("t-5", True, "TICKET01", "aim")
+
+
+def test_a_ticket_of_a_list_that_still_arrives_is_found_by_rule(ruled, pen):
+    new = replace(TICKET, id="t-2", barcode="NEWCODE1", event_id="e-2")
+    arrive(pen, new)
+    assert ruled.look_up("newcode1", ("e-2",), now()).tickets == (new,)
+
+
+def test_a_code_that_may_be_one_tickets_or_anothers_is_nobodys(ruled, pen):
+    """Both are there, and no rule makes one of the other: the code alone cannot tell which guest this is."""
+    pen.store([Listed(replace(LONG, id="t-6", barcode="\\000026TICKET01x"))], WHOLE)
+    pen.store([Listed(replace(LONG, id="t-7", barcode="TICKET01X"))], WHOLE)
+    found = ruled.look_up("]Q1\\000026TICKET01x", EVENTS, now())
+    assert (found, found.unknown) == (Lookup(complete=True, age_s=60.0), True)
+    pen.mark_gone(["t-7"], pen.list_of("e-1"))
+    assert ruled.look_up("]Q1\\000026TICKET01x", EVENTS, now()).unknown  # the one that is gone may be meant still
+
+
+def test_what_nobody_has_comes_with_the_code_that_the_cloud_may_be_asked_for(ruled):
+    found = ruled.look_up("]Q1\\000026NOBODY-01", EVENTS, now())
+    assert (found.tickets, found.code, found.rule) == ((), "NOBODY-01", None)
+    assert ruled.look_up("nobody-01", EVENTS, now()).code == ""
+
+
+def test_only_the_rules_of_the_configuration_are_used(tmp_path, pen):
+    pen.store([Listed(LONG)], WHOLE)
+    with closing(TicketList(tmp_path, ("eci", "upper"))) as seen:
+        assert seen.look_up("]Q1TICKET01", EVENTS, now()) == Lookup(complete=True, age_s=60.0)
+        assert seen.look_up("ticket01", EVENTS, now()).rule == "upper"
+
+
+def test_a_rule_that_the_list_refuses_is_left_out_at_once_said_once_and_comes_back(ruled, pen, caplog):
+    caplog.set_level(logging.INFO)
+    assert ruled.look_up("Ticket01", EVENTS, now()).rule == "upper"
+    pen.store([Listed(replace(LONG, id="t-6", barcode="ticket01"))], WHOLE)
+    for _ in range(3):
+        assert ruled.look_up("Ticket01", EVENTS, now()).unknown
+        assert ruled.look_up("]Q1TICKET01", EVENTS, now()).rule == "aim"
+        pen.store_setting("anything", 1)
+    assert caplog.messages == ["rule upper is not used: it makes two tickets alike (…et01, …ET01)"]
+    pen.mark_gone(["t-6"], WHOLE)
+    alike.compare(pen.database)
+    assert ruled.look_up("Ticket01", EVENTS, now()).rule == "upper"
+    assert caplog.messages[1:] == ["rule upper is used again: it makes no two tickets alike any more"]
+
+
+def test_a_rule_that_nobody_uses_is_refused_in_silence(seen, pen, caplog):
+    pen.store([Listed(LONG)], WHOLE)
+    pen.store([Listed(replace(LONG, id="t-6", barcode="ticket01"))], WHOLE)
+    seen.look_again()
+    assert caplog.messages == []
 
 
 # --- the cloud's word on one code ------------------------------------------------------------------------------------

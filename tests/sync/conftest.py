@@ -129,6 +129,7 @@ class Door:
         self.box.clock_offset_s += later_s
         for one in self.download.lists.values():
             one.count_at = one.comparison._not_before_s = 0.0
+        self.download._compare_at = 0.0
         self.look()
 
     def look_and_die(self) -> None:

@@ -8,6 +8,7 @@ from kiosk import clock, config
 from kiosk.errors import CloudError, NoAnswer, Paced
 from kiosk.model import Listed, Moment, Ticket
 from kiosk.sandbox import generate_tickets
+from kiosk.store import alike
 from kiosk.store import tickets as store
 from kiosk.store.tickets import DEVICE_SETTINGS, ListState
 from kiosk.sync import download as download_room
@@ -21,6 +22,64 @@ DAY_S = 86_400.0
 
 def names_asked(box) -> int:
     return sum(request["path"] == NAMES for request in box.requests())
+
+
+# --- rules that the list refuses -------------------------------------------------------------------------------------
+
+
+def refused(door) -> list[str]:
+    return sorted(alike.refused(door.store.database))
+
+
+def test_a_list_that_has_come_says_which_rules_make_two_of_its_tickets_alike(door):
+    door.fill(10)
+    door.sell("t-1", "abcdefgh")
+    door.sell("t-2", "ABCDEFGH")
+    door.look()
+    assert refused(door) == ["upper"]
+
+
+def test_a_ticket_that_comes_later_is_compared_both_ways(door):
+    door.fill(10)
+    door.sell("t-1", "]Q1ABCDEFGH")
+    door.look()
+    assert refused(door) == []
+    door.sell("t-2", "ABCDEFGH")  # the one that is here becomes this one
+    door.look_later()
+    assert refused(door) == ["aim"]
+    door.sell("t-3", "abcdefgh")  # this one becomes one that is here
+    door.look_later()
+    assert refused(door) == ["aim", "upper"]
+
+
+def test_a_rule_comes_back_once_the_whole_list_was_compared_with_the_clouds(door):
+    door.fill(40)
+    door.sell("t-1", "abcdefgh")
+    door.sell("t-2", "ABCDEFGH")
+    door.look()
+    assert refused(door) == ["upper"]
+    door.remove("t-1")
+    door.look_later(DAY_S)
+    assert door.gone() == {"t-1"}
+    assert refused(door) == []
+
+
+def test_all_codes_are_compared_only_when_something_came_and_seldom_enough(door, monkeypatch):
+    looks, compare = [], alike.compare
+    monkeypatch.setattr(alike, "compare", lambda database: looks.append(compare(database)))
+    door.fill(10)
+    door.look()
+    assert len(looks) == 1
+    door.download.look_at_tickets()
+    assert len(looks) == 1
+    door.download._compare_at = float("inf")
+    door.sell("t-1", "ABCDEFGH")
+    door.download.look_at_tickets()
+    assert len(looks) == 1
+    door.download._compare_at = 0.0
+    door.download.look_at_tickets()
+    assert len(looks) == 2
+    assert door.download._compare_at > 0.0
 
 
 # --- settings --------------------------------------------------------------------------------------------------------
