@@ -17,9 +17,6 @@ from kiosk.model import is_barcode
 Rule = Callable[[str], str | None]
 """What a code becomes, None where the rule does not apply."""
 
-MOST = 16
-"""How many variants of one code are tried at most, the code itself included."""
-
 _AIM = r"\][A-Za-z][0-9A-Za-z]"
 _ECI = r"\\[0-9]{6}"
 _HEAD = re.compile(f"\ufeff*(?:{_AIM})?(?:{_ECI}|\ufeff)*")
@@ -105,7 +102,10 @@ class Variant(NamedTuple):
 
 
 def variants(code: str, names: Collection[str] = tuple(RULES)) -> tuple[Variant, ...]:
-    """Return what these rules make of a code, each taken or left: the code itself first, then by number of changes."""
+    """Return what these rules make of a code, each taken or left: the code itself first, then by number of changes.
+
+    They are few: what one rule takes off must be there before the next one finds anything.
+    """
     found: dict[str, tuple[str, ...]] = {code: ()}
     for name, rule in RULES.items():
         for text, taken in tuple(found.items()) if name in names else ():
@@ -113,7 +113,7 @@ def variants(code: str, names: Collection[str] = tuple(RULES)) -> tuple[Variant,
             if made and (made not in found or len(found[made]) > len(taken) + 1):
                 found[made] = (*taken, name)
     ordered = sorted(found.items(), key=lambda entry: len(entry[1]))
-    return tuple(Variant(*entry) for entry in ordered[:MOST])
+    return tuple(Variant(*entry) for entry in ordered)
 
 
 def barest(code: str, names: Collection[str] = tuple(RULES)) -> str:

@@ -59,8 +59,8 @@ class Case:
 
     def is_met_by(self, other: Case) -> bool:
         """Tell whether this is the same code in the same direction once more."""
-        same = bool(other.names & self.names) and other.direction is self.direction
-        return same and other.reading.flaw is None
+        direction = other.reading.direction or self.rules.direction
+        return other.reading.flaw is None and direction is self.direction and bool(other.names & self.names)
 
     def meet(self, other: Case) -> None:
         self.seen_ns = other.seen_ns

@@ -5,9 +5,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from kiosk.model import is_barcode
-from kiosk.variants import MOST, RULES, WRAPPINGS, Variant, barest, variants
+from kiosk.variants import RULES, WRAPPINGS, Variant, barest, variants
 
 BOM = "\ufeff"
+MOST = 16
 
 BECOMES = [
     ("bom", f"{BOM}TICKET01", "TICKET01"),

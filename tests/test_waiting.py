@@ -233,10 +233,34 @@ def test_a_code_that_is_sent_twice_in_two_forms_waits_once_and_is_one_scan(door)
     assert len(door.rows()) == 1
 
 
-def test_a_code_that_is_asked_for_in_another_form_at_another_lane_is_waited_for_there_too(door):
+@pytest.mark.parametrize("seconds", [0.1, 1.1])
+def test_a_code_that_is_asked_for_in_another_form_at_another_lane_is_waited_for_there_too(door, seconds):
     assert door.scan(SENT, 0, "left") is None
-    assert door.scan(LATE.barcode, 0.1, "right") is None
+    assert door.scan(f"]d1{LATE.barcode}", seconds, "right") is None
     assert door.wanted() == [LATE.barcode]
+
+
+def test_a_code_that_was_asked_for_a_moment_ago_in_another_form_is_not_asked_for_twice(door):
+    door.scan(SENT)
+    door.scan(ADA.barcode, 0.1)
+    assert door.scan(f"]d1{LATE.barcode}", 0.2) is None
+    assert door.wanted() == [LATE.barcode]
+
+
+def test_a_ticket_that_comes_under_a_code_nobody_asked_for_holds_that_code_off_too(door):
+    door.scan(SENT.lower())
+    door.cache.store([Listed(LATE)], door.cache.list_of(EVENT))
+    door.tend(0.3)
+    assert door.rows() == [(LATE.barcode, Reason.OK)]
+    assert door.scan(LATE.barcode, 1).repeated
+    assert door.scan(SENT.lower(), 2).repeated
+
+
+def test_a_code_that_is_read_again_while_its_gate_gets_other_rules_is_still_the_same_presentation(door):
+    door.scan(SENT)
+    door.rules = replace(RULES, direction=OUT)
+    assert door.scan(LATE.barcode, 0.1) is None
+    assert door.rows() == []
 
 
 def test_who_was_told_to_scan_again_may_do_so_in_another_form(door):
