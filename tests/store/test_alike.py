@@ -1,9 +1,9 @@
 """Rules that would make two tickets of the stored lists alike are refused, and come back when nothing is in the way."""
 
 from contextlib import closing
-from itertools import combinations
 from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import combinations
 
 import pytest
 from hypothesis import given, settings
