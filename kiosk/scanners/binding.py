@@ -82,11 +82,11 @@ def _named(kind: str, device: str) -> str:
 
 
 def _fitting(plugged_in: list[Plugged], device: str) -> list[Plugged]:
-    """Return the scanners that a rule fits, one node each."""
+    """Return the scanners that a rule fits, one node each; a port on the board is no scanner without being named."""
     wanted = VID_PID.match(device)
     bodies: dict[str, Plugged] = {}
     for one in plugged_in:
-        if wanted is None or one.ids == device.lower():
+        if (one.ids == device.lower()) if wanted else (one.ids or one.kind != "serial"):
             bodies.setdefault(one.body, one)
     return list(bodies.values())
 

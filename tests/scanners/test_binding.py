@@ -23,13 +23,18 @@ class Machine:
         self.directory, self.devices = directory, []
 
     def open(
-        self, *devices: Plugged, device: str = "auto", lane: str = "left", lanes: tuple[str, ...] = ("left",)
+        self,
+        *devices: Plugged,
+        device: str = "auto",
+        lane: str = "left",
+        lanes: tuple[str, ...] = ("left",),
+        kind: str = "hid",
     ) -> str:
         """Plug in these alone; return the node that the lane opens, as a gate that was just started would."""
         self.devices = list(devices)
         bindings = Bindings(self.directory, lanes, lambda kind: [one for one in self.devices if one.kind == kind])
-        node = bindings.find(lane, "hid", device)
-        bindings.keep(lane, "hid", device, node)
+        node = bindings.find(lane, kind, device)
+        bindings.keep(lane, kind, device, node)
         return node
 
 
@@ -134,3 +139,10 @@ def test_what_has_no_identity_is_opened_and_not_remembered(machine):
     board = Plugged("hid", "/dev/input/event5", "/sys/board")
     assert machine.open(board, device="/dev/input/event5") == board.node
     assert not (machine.directory / FILE).exists()
+
+
+def test_a_port_on_the_board_is_opened_by_its_name_only(machine):
+    board = Plugged("serial", "/dev/ttyS0", "/sys/board")
+    usb = Plugged("serial", "/dev/ttyACM0", "/sys/1-1", "Voyager", 0x0C2E, 0x0B6A, "SN1", "1-1")
+    assert machine.open(board, usb, kind="serial") == usb.node
+    assert machine.open(board, usb, kind="serial", device="/dev/ttyS0") == board.node
