@@ -27,6 +27,7 @@ COMMANDS = {
     "reset": "Remove everything this kiosk has recorded and learned.",
     "devices": "Show the scanners that are plugged in, with the lines to configure them.",
     "record": "Write down what a scanner really sends.",
+    "calibrate": "Find out how a scanner is set, from one scan.",
     "check": "Check the configuration and show what it comes to.",
     "sandbox": "Run a cloud to practise with, faults included.",
     "completion": "Print the tab completion for your shell.",
