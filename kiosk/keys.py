@@ -7,6 +7,7 @@ of which nobody knows whether it is down. Nothing of that ever becomes a shorter
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from kiosk.decode import KEYS_LOST, Frames
 from kiosk.layouts import (
@@ -55,6 +56,7 @@ class Keys:
         self._torso = False
         self._accent = ""
         self._number = AltNumber()
+        self._by_number = False
 
     def feed(self, kind: int, code: int, value: int, moment: Moment) -> list[Reading]:
         """Take one event (type, code, value as the kernel gives them); return the codes it completes."""
@@ -64,7 +66,8 @@ class Keys:
             return []  # an autorepeat is the kernel's invention, not the scanner's
         ended = self._notice_silence(moment)
         self._frames.feed(b"", moment)  # a modifier, an accent or a digit under Alt breaks the silence, too
-        return ended + (self._press(code, moment) if value == KEY_DOWN else self._release(code, moment))
+        readings = self._press(code, moment) if value == KEY_DOWN else self._release(code, moment)
+        return ended + (self._marked(readings) if readings else [])
 
     def play(self, events: Iterable[tuple[int, int, int]], moment: Moment) -> list[Reading]:
         """Take several at once."""
@@ -93,7 +96,12 @@ class Keys:
         self._held = (self._held & MODIFIERS) - self._stuck
         self._stuck = set(self._held)
         self._forget_half()
-        return lost + ended
+        return self._marked(lost + ended)
+
+    def _marked(self, readings: list[Reading]) -> list[Reading]:
+        """Say of what has ended whether any of it was spelt by number."""
+        by_number, self._by_number = self._by_number, False
+        return [replace(reading, by_number=True) for reading in readings] if by_number else readings
 
     def _forget_half(self) -> None:
         self._accent = ""
@@ -147,6 +155,7 @@ class Keys:
         if key != LEFT_ALT or not self._number.digits:
             return []
         character, self._number = self._number.character(), AltNumber()
+        self._by_number = True
         return self._add(character, moment)
 
     def _end(self, key: int, moment: Moment) -> list[Reading]:

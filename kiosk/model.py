@@ -77,7 +77,7 @@ class Reading:
     """What came out of a scanner, stamped when it came.
 
     `flaw` is None for a whole code, else what is wrong with it; `raw` is bounded by the decoder. `asker` is told the
-    answer, where somebody waits for one; it must not block.
+    answer, where somebody waits for one; it must not block. `by_number`: some of it was spelt with Alt and a keypad.
     """
 
     lane: str
@@ -87,6 +87,7 @@ class Reading:
     flaw: str | None = None
     direction: Direction | None = None
     asker: Callable[[Answer], None] | None = field(default=None, compare=False)
+    by_number: bool = False
 
 
 SHORTEST_BARCODE, LONGEST_BARCODE = 8, 128
