@@ -14,12 +14,14 @@ import queue
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Protocol
 
 from kiosk import admit, clock, words
 from kiosk.errors import NotRecorded
 from kiosk.model import UNANSWERED, Answer, Direction, Lookup, Moment, Passage, Reading, Rules, Scan, Ticket, Verdict
 from kiosk.pulse import BEAT_S
+from kiosk.suspicion import Suspicion
 from kiosk.waiting import LOOK_S, Case, Waiting, Word
 
 log = logging.getLogger(__name__)
@@ -84,6 +86,7 @@ class Gate:
         self._end_at = math.inf
         self._untold = True
         self.shown = Shown()
+        self.suspicion = Suspicion()
         self.fault: str | None = None
         self.hear: Callable[[Reading], None] = self._readings.put
         self.backlog: Callable[[], int] = self._readings.qsize
@@ -172,7 +175,12 @@ class Gate:
             self._untold = True  # there is no new row by which the display would notice
         else:
             _log(answer.scan)
+            self.suspicion.note(case.reading, answer.scan.verdict.reason, partial(self._is_known, case))
         return answer
+
+    def _is_known(self, case: Case, code: str) -> bool:
+        """Tell whether some ticket has this code, by the rules and at the time of the case."""
+        return not self._look_up(replace(case.reading, code=code), case.rules).unknown
 
     def _held_off(self, case: Case, lookup: Lookup) -> Answer | None:
         """A code that stays in front of its scanner slides its hold-off; one with a flaw has no identity to compare."""

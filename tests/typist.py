@@ -22,13 +22,14 @@ def press(key: int, *held: int) -> Iterator[Event]:
 
 
 def ways(layout: str) -> dict[str, list[Strokes]]:
-    """Every way to type each character, by key or by a dead key and another, the simplest first."""
+    """Every way to type each character, by key or by a dead key and another, the one that scanners use first."""
     table = LAYOUTS[layout]
     levels = (
         (table.plain, ()), (table.shift, (LEFT_SHIFT,)), (table.altgr, (ALT_GR,)),
         (table.shift_altgr, (ALT_GR, LEFT_SHIFT)),
     )  # fmt: skip
     single = [(sign, (key, *held)) for level, held in levels for key, sign in level.items()]
+    single.sort(key=lambda typed: typed[1][0] in {83, 86})  # the keypad's point, and a key that not all keyboards have
     found: dict[str, list[Strokes]] = {"\r": [((ENTER,),)], "\t": [((TAB,),)]}
     for sign, stroke in single:
         if sign not in ACCENTS:

@@ -22,6 +22,7 @@ from kiosk.scanners.hotplug import hotplug
 from kiosk.store.database import own
 from kiosk.store.journal import Journal
 from kiosk.store.ticketlist import TicketList
+from kiosk.suspicion import Suspicion
 from kiosk.waiting import Waiting
 from kiosk.watch import Ears, Lane
 
@@ -51,6 +52,9 @@ def _run(setup: Setup, lanes: list[Lane], journal: Journal, tickets: TicketList,
     reached = partial(online, setup.config.device.runtime_dir)
     waiting = Waiting(tickets, journal.want, reached, setup.config.gate.lookup_ms)
     gate = Gate(journal, tickets, rules, hold_off_s=setup.config.gate.hold_off_s, waiting=waiting)
+    gate.suspicion = Suspicion(
+        {scanner.name: scanner.layout for scanner in setup.config.scanner if scanner.kind == "hid"}
+    )
     gate.remember(clock.now())
     ears = Ears(lanes, gate.hear, gate.backlog, clock.now, hotplug())
     listening = threading.Thread(target=ears.run, name="ears")
@@ -85,7 +89,7 @@ def _beat(pulse: Pulse, gate: Gate, ears: Ears, rules: Callable[[], Rules]) -> N
     pulse.beat(
         version=__version__,
         ears_ns=ears.ticked_ns,
-        scanners=ears.state(),
+        scanners=[one | {"hint": gate.suspicion.hint(str(one["name"])) or one["hint"]} for one in ears.state()],
         events=list(rules().events),
         fault=gate.fault,
         shown={

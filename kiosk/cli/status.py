@@ -79,9 +79,10 @@ def _cloud(sync: dict[str, Any]) -> dict[str, Any]:
 def _scanners(setup: Setup, gate: dict[str, Any] | None) -> list[dict[str, Any]]:
     """What the running gate says of its scanners, or what the configuration wants."""
     if gate is not None and pulse.alive(gate):
-        return [{key: scanner[key] for key in ("name", "kind", "device", "connected")} for scanner in gate["scanners"]]
+        said = ("name", "kind", "device", "connected", "hint")
+        return [{key: scanner.get(key) for key in said} for scanner in gate["scanners"]]
     return [
-        {"name": scanner.name, "kind": scanner.kind, "device": scanner.device, "connected": False}
+        {"name": scanner.name, "kind": scanner.kind, "device": scanner.device, "connected": False, "hint": None}
         for scanner in setup.config.scanner
     ]
 
@@ -113,6 +114,8 @@ def _lines(found: dict[str, Any]) -> Iterator[str]:
     for scanner in found["scanners"]:
         plugged = "connected" if scanner["connected"] else "MISSING"
         yield f"scanner    {scanner['name']}: {scanner['kind']} {scanner['device']} {plugged}"
+        if scanner["hint"]:
+            yield f"           {scanner['hint']}"
     age = f"{listed['ageSeconds']} s old" if listed["ageSeconds"] is not None else "never complete"
     yield f"tickets    {listed['total']}, {'complete' if listed['complete'] else 'INCOMPLETE'}, {age}"
     if listed["expected"] is not None:

@@ -124,7 +124,7 @@ class Eye:
         return {
             "alive": not self._blind(beat(facts), newest, now) and pulse.alive(facts) and _ears_live(said, now),
             "scanners": [
-                {key: scanner.get(key) for key in ("name", "kind", "connected")}
+                {key: scanner.get(key) for key in ("name", "kind", "connected")} | {"hint": short(scanner.get("hint"))}
                 for scanner in said.get("scanners") or []
             ],
             "events": list(said.get("events") or []),

@@ -18,7 +18,7 @@ COUNT, TEXT = (int,), (str,)
 MAYBE_COUNT, MAYBE_TEXT = (int, type(None)), (str, type(None))
 SHAPE: dict[str, Any] = {
     "gate": TEXT, "sync": TEXT, "display": TEXT, "clock": TEXT, "version": TEXT,
-    "scanners": [{"name": TEXT, "kind": TEXT, "device": TEXT, "connected": (bool,)}],
+    "scanners": [{"name": TEXT, "kind": TEXT, "device": TEXT, "connected": (bool,), "hint": MAYBE_TEXT}],
     "tickets": {"total": COUNT, "complete": (bool,), "ageSeconds": MAYBE_COUNT},
     "outbox": {
         "pending": COUNT, "inflight": COUNT, "unknown": COUNT, "refused": COUNT, "local": COUNT,
@@ -53,7 +53,8 @@ def asked(kiosk: Any) -> dict[str, Any]:
 def test_with_nothing_there_and_nothing_running_it_answers_all_the_same(kiosk):
     found = asked(kiosk)
     assert {found[program] for program in ("gate", "sync", "display")} == {"down"}
-    assert found["scanners"] == [{"name": "left", "kind": "serial", "device": kiosk.scanner, "connected": False}]
+    left = {"name": "left", "kind": "serial", "device": kiosk.scanner, "connected": False, "hint": None}
+    assert found["scanners"] == [left]
     assert found["tickets"] == {
         "total": 0, "complete": False, "ageSeconds": None, "expected": None, "refused": [], "shrunkTo": None,
     }  # fmt: skip
@@ -76,7 +77,8 @@ def test_with_everything_running_it_tells_everything(kiosk, cloud, valid, eventu
     eventually("all are delivered", lambda: [s["delivery"] for s in kiosk.scans()] == ["acked", "acked", "local"])
     found = asked(kiosk)
     assert {found[program] for program in ("gate", "sync", "display")} == {"running"}
-    assert found["scanners"][0] == {"name": "left", "kind": "serial", "device": kiosk.scanner, "connected": True}
+    left = {"name": "left", "kind": "serial", "device": kiosk.scanner, "connected": True, "hint": None}
+    assert found["scanners"][0] == left
     assert (found["tickets"]["total"], found["tickets"]["complete"]) == (60, True)
     assert found["counts"] == {"checkin": 2, "checkout": 0, "declined": 1, "inside": 2}
     assert found["outbox"] == {
@@ -118,6 +120,17 @@ def test_how_long_a_backlog_will_still_take_is_told_while_sync_lives_and_can_tel
     sync.end()
     assert asked(kiosk)["outbox"]["etaSeconds"] is None
     assert "delivered in" not in kiosk.call("status").stdout
+
+
+def test_what_a_person_could_do_about_a_scanner_is_told_while_the_gate_says_so(kiosk):
+    kiosk.runtime_dir.mkdir()
+    gate, left = Pulse(kiosk.runtime_dir, "gate"), {"name": "left", "kind": "hid", "device": "x", "connected": True}
+    gate.beat(scanners=[{**left, "hint": "scanner layout?"}, left])
+    assert [scanner["hint"] for scanner in asked(kiosk)["scanners"]] == ["scanner layout?", None]
+    said = kiosk.call("status").stdout.splitlines()
+    assert said[1:4] == ["scanner    left: hid x connected", f"{'':11}scanner layout?", said[1]]
+    gate.end()
+    assert [scanner["hint"] for scanner in asked(kiosk)["scanners"]] == [None]
 
 
 def test_programs_that_have_ended_are_down_and_what_they_knew_of_the_cloud_stays(kiosk, cloud):

@@ -36,7 +36,7 @@ def test_it_says_at_once_how_everything_is(door, eye):
     assert (found["deviceId"], found["eventNames"], found["revealSeconds"]) == ("gate-north-1", ["Summer Night"], 3.0)
     assert found["gate"] == {
         "alive": True,
-        "scanners": [{"name": "left", "kind": "serial", "connected": True}],
+        "scanners": [{"name": "left", "kind": "serial", "connected": True, "hint": None}],
         "events": ["e1"],
         "fault": None,
     }
@@ -45,6 +45,14 @@ def test_it_says_at_once_how_everything_is(door, eye):
         "shrunkTo": None,
     }  # fmt: skip
     assert (found["online"], found["syncAlive"], found["shown"]) == (True, True, None)
+
+
+def test_it_says_what_to_do_about_a_scanner_as_briefly_as_anything(door, eye):
+    left = {"name": "left", "kind": "hid", "device": "x", "connected": True, "problem": None}
+    door.beat(scanners=[{**left, "hint": "scanner layout? " * 30}])
+    (found,) = facts(eye.look(clock.now()))["gate"]["scanners"]
+    assert found["hint"].startswith("scanner layout? scanner layout?")
+    assert len(found["hint"]) == 160
 
 
 def test_it_says_nothing_while_nothing_changes_and_all_of_it_each_second(eye):

@@ -220,7 +220,7 @@ def test_everything_fits_whatever_wants_attention(door, screen, size):
     screen.page.set_viewport_size({"width": size[0], "height": size[1]})
     door.reachable, door.cloud_error, door.delivery_refused = False, NO_NAME, REFUSED
     door.list_tickets(3, complete=False)
-    missing = [{"name": "left", "kind": "serial", "device": "x", "connected": False, "problem": "gone"}]
+    missing = [{"name": "left", "kind": "hid", "device": "x", "connected": False, "problem": "gone", "hint": LAYOUT}]
     door.beat(scanners=missing, fault="journal.db: disk I/O error")
     screen.wait_for_text("banners", "disk I/O error")
     screen.wait_for_text("banners", "“left” is missing")
@@ -233,6 +233,10 @@ def test_everything_fits_whatever_wants_attention(door, screen, size):
     assert screen.page.evaluate("document.documentElement.scrollHeight <= innerHeight")
 
 
+LAYOUT = (
+    'scanner layout? These codes are known when read as "de", "ch-de" or "ch-fr": '
+    "let `kiosk calibrate` find which it is for scanner left"
+)
 NO_NAME = (
     "cannot reach portier.vivenu.com (port 443): its name is not known here: check the address in the configuration, "
     "and this network's name server"
@@ -275,6 +279,19 @@ def test_a_refused_credential_is_red_and_says_that_deliveries_have_stopped(door,
     reason = "document.querySelector('#banners .reason')"
     assert screen.page.evaluate(f"{reason}.scrollHeight <= {reason}.clientHeight"), "cut off"
     assert screen.page.evaluate(CONTRASTS) == []
+
+
+def test_what_to_do_about_a_scanner_is_red_and_small_and_goes_again(door, screen):
+    door.list_tickets(3)
+    left = {"name": "left", "kind": "hid", "device": "x", "connected": True, "problem": None}
+    door.beat(scanners=[{**left, "hint": LAYOUT}, {**left, "name": "right", "hint": None}])
+    screen.wait_for_text("banners", "scanner layout?")
+    screen.page.wait_for_function("() => document.querySelectorAll('#banners li').length === 1", timeout=15_000)
+    assert banners(screen) == [(LAYOUT, "bad reason")]
+    assert screen.text("word") == "Ready"
+    assert screen.page.evaluate(CONTRASTS) == []
+    door.beat(scanners=[{**left, "hint": None}])
+    screen.page.wait_for_function("() => document.querySelectorAll('#banners li').length === 0", timeout=15_000)
 
 
 def test_a_list_that_shrank_is_said_to_staff(door, screen):

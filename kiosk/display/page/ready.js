@@ -89,9 +89,10 @@ function banners({ gate, tickets, outbox, syncAlive, online, cloudProblem, deliv
     !syncAlive && "Deliveries have stopped: scans are kept here",
     syncAlive && !online && "Off-line: scans are kept here and delivered later",
   ];
+  const hints = said(gate.scanners.map((scanner) => scanner.hint), true);
   const refused = said([deliveryRefused && `Deliveries have stopped: ${deliveryRefused}`], true);
   const reason = said([cloudProblem !== deliveryRefused && cloudProblem], false);
-  return [...said(bad, true), ...reasons(refused), ...said(worth, false), ...reasons(reason)];
+  return [...said(bad, true), ...reasons(hints), ...reasons(refused), ...said(worth, false), ...reasons(reason)];
 }
 
 /** What a technician can act on: long, and for reading close by. @param {Banner[]} found @returns {Banner[]} */

@@ -2,7 +2,7 @@
 // The shape of what is heard, and how it is put on the page: texts become text nodes and nothing else.
 
 /**
- * @typedef {{name: string, kind: string, connected: boolean}} Scanner
+ * @typedef {{name: string, kind: string, connected: boolean, hint: string | null}} Scanner
  * @typedef {{alive: boolean, scanners: Scanner[], events: string[], fault: string | null}} Gate
  * @typedef {{showing: number, ageMs: number, seq: number | null, lane: string, headline: string, result: string,
  *   reason: string | null, message: string, ticketName: string | null, name: string | null, area: string | null,
