@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from kiosk.layouts import CHORDS, DIGITS, LAYOUTS, LEFT_ALT, SILENT
 
 NO_END = (
-    "the scanner sends nothing behind a code, so nobody knows where it ends: "
+    "the scanner sends nothing behind a code, so that only a silence ends it: "
     "scan “suffix CR” or “add Enter” from its handbook"
 )
 END_FIRST = (
@@ -40,7 +40,7 @@ HELD = (
 SURROUNDED = "the scanner adds bytes that are not text: scan “no prefix, no suffix”, then “suffix CR” from its handbook"
 WRONG_LINE = (
     "as much came as the code is long, and none of it fits: 7 bits or parity or baud rate are wrong: "
-    "set the scanner to 8 data bits and no parity, and `baudrate` to the scanner's"
+    "set the scanner to 8 data bits and no parity, and `baudrate` here to the scanner's"
 )
 BAUD = "what came is not text, so the baud rate is wrong: set `baudrate` to what the scanner's handbook says"
 
@@ -68,22 +68,12 @@ def keys(text: str, pressed: Sequence[int], codes: Mapping[str, str]) -> str:
 
 def line(text: str, data: bytes, code: str) -> str:
     """Say why the text is not among these bytes, of which `code` is the longest line."""
-    if text.encode() in bytes(byte & 0x7F for byte in data):
-        return (
-            f"the scanner sends 7 bits and {_parity(data)} parity: set it to 8 data bits, no parity, from its handbook"
-        )
     if changed := _changed_case(text, [code]):
         return changed
     content = data.strip(b"\0\r\n\t\x02\x03")
     if content.isascii() and all(byte >= 32 for byte in content):
         return _another(code)
     return WRONG_LINE if abs(len(data) - len(text) - 1) <= 1 else BAUD
-
-
-def _parity(data: bytes) -> str:
-    """Which parity these bytes have, their eighth bit included."""
-    odd = [byte.bit_count() % 2 for byte in data]
-    return "odd" if all(odd) else "mark" if any(odd) else "even"
 
 
 def _strange(pressed: Iterable[int]) -> list[int]:

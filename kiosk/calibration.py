@@ -55,7 +55,7 @@ class Found:
 
     `layouts`: each one that reads the code; empty where the layout does not matter. `by_number`: it spells characters
     with Alt and the keypad. `caps_lock`: it presses that key. `framed`: it sends STX. `slowest_ms`: the longest silence
-    within the code.
+    within the code. `parity`: even, odd or mark, where it sends 7 bits and parity.
     """
 
     prefix: str
@@ -66,13 +66,19 @@ class Found:
     caps_lock: bool = False
     framed: bool = False
     slowest_ms: int = 0
+    parity: str = ""
 
     def settings(self) -> dict[str, str | int]:
         """Return the keys of the scanner's section in the configuration, with the values that fit."""
-        layout = {"layout": self.layouts[0]} if self.layouts else {}
+        found: dict[str, str | int] = {"layout": self.layouts[0]} if self.layouts else {}
+        if self.parity:
+            found |= {"bits": 7, "parity": self.parity}
+        found |= {"prefix": self.prefix, "suffix": self.suffix}
+        found["terminator"] = "none" if self.terminator is Terminator.NONE else "any"
         twice_ms = min(LONGEST_IDLE_MS, 10 * -(-self.slowest_ms // 5))
-        patience = {"idle_ms": twice_ms} if twice_ms > IDLE_MS else {}
-        return {**layout, "prefix": self.prefix, "suffix": self.suffix, **patience}
+        if twice_ms > IDLE_MS:
+            found["idle_ms"] = twice_ms
+        return found
 
     def advice(self) -> Iterator[str]:
         """Yield what a person should know besides, a sentence each."""
@@ -179,7 +185,10 @@ def _slowest_ms(times_ns: list[int]) -> int:
 
 def from_bytes(heard: Sequence[tuple[int, bytes]]) -> Found | Wrong:
     """Return what a serial scanner is set to; `heard`: its bytes in pieces, each with the time since boot in ns."""
-    data = b"".join(piece for _, piece in heard)
+    data, parity = b"".join(piece for _, piece in heard), ""
+    seven = bytes(byte & 0x7F for byte in data)
+    if TEXT.encode() not in data and TEXT.encode() in seven:
+        data, parity = seven, _parity(data)
     if not data.strip(b"\0\r\n\t\x02\x03"):
         return Wrong(blame.NOTHING)
     lines = _sent(data)
@@ -191,8 +200,15 @@ def from_bytes(heard: Sequence[tuple[int, bytes]]) -> Found | Wrong:
     if problem := _problem(line, lines, ended=ended, end_first=data[0] in _BY_BYTE):
         return Wrong(problem)
     prefix, _, suffix = line.reading.code.partition(TEXT)
-    times_ns = [at_ns for at_ns, piece in heard for _ in piece][: line.end + 1]
-    return Found(prefix, suffix, terminator, framed=STX in data[: line.end], slowest_ms=_slowest_ms(times_ns))
+    slowest_ms = _slowest_ms([at_ns for at_ns, piece in heard for _ in piece][: line.end + 1])
+    framed = STX in data[: line.end]
+    return Found(prefix, suffix, terminator, framed=framed, slowest_ms=slowest_ms, parity=parity)
+
+
+def _parity(data: bytes) -> str:
+    """Which parity these bytes have, their eighth bit included."""
+    odd = [byte.bit_count() % 2 for byte in data]
+    return "odd" if all(odd) else "mark" if any(odd) else "even"
 
 
 def _sent(data: bytes) -> list[_Line]:

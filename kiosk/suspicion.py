@@ -63,7 +63,7 @@ def _strokes(name: str) -> dict[str, tuple[_Stroke, ...]]:
         (layout.altgr, False, True), (layout.shift_altgr, True, True),
     )  # fmt: skip
     signs = [(sign, (key, shift, altgr)) for level, shift, altgr in levels for key, sign in level.items()]
-    signs.sort(key=lambda typed: typed[1][0] in _SELDOM)
+    signs.sort(key=lambda typed: (typed[1][1:] == (True, True), typed[1][0] in _SELDOM))
     single: dict[str, tuple[_Stroke, ...]] = {}
     for sign, stroke in signs:
         if sign not in ACCENTS:
@@ -99,7 +99,6 @@ class _Lane:
             other for other in self.suspects | self.accused if retyped(code, self.layout, other) == code
         )  # fmt: skip
         self.suspects, self.accused = self.suspects & alike, self.accused & alike
-        self.run = self.run if self.suspects else 0
 
 
 @dataclass(slots=True)

@@ -7,7 +7,7 @@ import pytest
 from kiosk import blame
 from kiosk.calibration import TEXT, Found, Wrong, from_bytes, from_keys
 from kiosk.layouts import LAYOUTS, LEFT_CTRL, LEFT_META
-from tests.typist import DROPPED, ENTER, REPORT, Event, alt, press, typed
+from tests.typist import DROPPED, ENTER, PAD, REPORT, Event, alt, press, typed
 
 
 def keys(events: list[Event]) -> str:
@@ -20,11 +20,6 @@ def line(data: bytes) -> str:
     result = from_bytes([(10**12, data)])
     assert isinstance(result, Wrong), result
     return result.problem
-
-
-def with_parity(data: bytes, odd: int) -> bytes:
-    """As a line set to 8 bits receives what is sent with 7 bits and parity."""
-    return bytes(byte | ((byte.bit_count() + odd) % 2) << 7 for byte in data)
 
 
 def test_nothing_but_a_trigger_or_noise_is_nothing() -> None:
@@ -77,6 +72,7 @@ def test_a_key_that_types_nothing_is_named(key: int) -> None:
 @pytest.mark.parametrize("held", [LEFT_CTRL, LEFT_META])
 def test_a_key_held_with_ctrl_is_a_command(held: int) -> None:
     assert keys([*press(30, held), *typed(f"{TEXT}\r")]) == blame.HELD
+    assert keys([*press(PAD[1], held), *typed(f"{TEXT}\r")]) == blame.HELD
 
 
 def test_a_layout_that_is_not_known_here_is_named_by_the_nearest_and_by_what_differs() -> None:
@@ -96,13 +92,6 @@ def test_another_code_is_told_by_its_end_only(layout: str) -> None:
     assert r"(it ends in X\x1b[2)" in keys([*typed("XX"), *alt("\x1b[2"), *press(ENTER)])
     assert "another code" in line(b"SECRET-TICKET-1234\r")
     assert "SECRET" not in line(b"SECRET-TICKET-1234\r")
-
-
-@pytest.mark.parametrize(("parity", "name"), [(0, "even"), (1, "odd")])
-def test_seven_bits_with_parity_are_told(parity: int, name: str) -> None:
-    said = line(with_parity(f"{TEXT}\r".encode(), parity))
-    assert said.startswith("the scanner sends 7 bits and")
-    assert name in said
 
 
 def test_a_wrong_rate_or_wrong_bits_are_told_by_how_much_came() -> None:

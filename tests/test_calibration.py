@@ -128,7 +128,8 @@ def test_of_layouts_that_fit_equally_well_the_configured_one_comes_first_and_the
 def test_prefix_and_suffix_are_what_stands_around_the_text(layout: str, prefix: str, suffix: str) -> None:
     result = found(typed(f"{prefix}{TEXT}{suffix}\r", layout))
     assert (result.prefix, result.suffix) == (prefix, suffix)
-    assert result.settings() == {"layout": result.layouts[0], "prefix": prefix, "suffix": suffix}
+    expected = {"layout": result.layouts[0], "prefix": prefix, "suffix": suffix, "terminator": "any"}
+    assert result.settings() == expected
 
 
 def test_a_prefix_on_a_dead_key_is_found() -> None:
@@ -219,10 +220,26 @@ def test_a_serial_line_tells_prefix_suffix_and_end(end: bytes, terminator: Termi
     whole = from_bytes(heard(data))
     assert isinstance(whole, Found)
     assert (whole.prefix, whole.suffix, whole.terminator) == (prefix, suffix, terminator)
-    assert whole.settings() == {"prefix": prefix, "suffix": suffix}
+    ends = "none" if terminator is Terminator.NONE else "any"
+    assert whole.settings() == {"prefix": prefix, "suffix": suffix, "terminator": ends}
     byte_by_byte = from_bytes(heard(*(bytes([byte]) for byte in data), step_ns=1_000))
     assert byte_by_byte == whole
     assert (blame.NO_END in whole.advice()) == (terminator is Terminator.NONE)
+
+
+@pytest.mark.parametrize("parity", ["even", "odd", "mark"])
+@pytest.mark.parametrize("prefix", ["", "#"])
+def test_seven_bits_and_their_parity_are_found(parity: str, prefix: str) -> None:
+    """As a port that is set to 8 bits and no parity receives them."""
+    code = f"{prefix}{TEXT}\r".encode()
+    eighth = {"even": lambda byte: byte.bit_count() % 2, "odd": lambda byte: 1 - byte.bit_count() % 2}
+    bit = eighth.get(parity, lambda byte: 1)
+    result = from_bytes(heard(bytes(byte | bit(byte) << 7 for byte in code)))
+    assert isinstance(result, Found)
+    assert (result.parity, result.prefix, result.terminator) == (parity, prefix, Terminator.CR)
+    assert (result.settings()["bits"], result.settings()["parity"]) == (7, parity)
+    scanner = f'[[scanner]]\nname = "left"\nkind = "serial"\ndevice = "x"\nbits = 7\nparity = "{parity}"\n'
+    assert config.parse(scanner, "here").scanner[0].parity == parity
 
 
 def test_a_frame_of_stx_and_etx_is_found() -> None:

@@ -161,6 +161,15 @@ def test_each_code_leaves_fewer_layouts():
     assert '"ch-de" or "ch-fr"' in watched.scan("VV-yz/3!", "ch-de")
 
 
+def test_a_code_that_fits_more_layouts_brings_none_back():
+    watched = Watched("us", ["VV-yz/3!", "VV/1", "VV/2"])
+    watched.scan("VV-yz/3!", "ch-de")
+    watched.scan("VV/1", "ch-de")
+    hint = watched.scan("VV/2", "ch-de")
+    assert '"ch-de" or "ch-fr"' in hint
+    assert '"de"' not in hint
+
+
 @pytest.mark.parametrize("reason", [Reason.UNKNOWN, Reason.UNKNOWN_STALE])
 def test_a_known_code_takes_the_hint_away_and_another_unknown_one_does_not(reason):
     watched = Watched("us")
@@ -261,6 +270,16 @@ def test_a_code_by_number_is_never_looked_at():
         assert (reading.code, reading.flaw) == (damaged, None)
         assert watched.hear(reading) is None
     assert watched.list.asked == 0
+
+
+def test_only_what_was_spelt_by_number_is_marked_so():
+    keys = Keys(Frames("left", terminated=False), LAYOUTS["us"])
+    late = replace(AT, boottime_ns=AT.boottime_ns + 10**9)
+    events = [*alt("ab"), *press(ENTER), *typed("cd\r"), *typed("e"), *alt("f"), *press(ENTER), *typed("gh")]
+    readings = [*keys.play(events, AT), *keys.silence(late), *keys.play(alt("ij"), late)]
+    readings += keys.silence(replace(AT, boottime_ns=AT.boottime_ns + 2 * 10**9))
+    marked = [("ab", True), ("cd", False), ("ef", True), ("gh", False), ("ij", True)]
+    assert [(reading.code, reading.by_number) for reading in readings] == marked
 
 
 @pytest.mark.parametrize("configured", sorted(LAYOUTS))

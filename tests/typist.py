@@ -29,7 +29,8 @@ def ways(layout: str) -> dict[str, list[Strokes]]:
         (table.shift_altgr, (ALT_GR, LEFT_SHIFT)),
     )  # fmt: skip
     single = [(sign, (key, *held)) for level, held in levels for key, sign in level.items()]
-    single.sort(key=lambda typed: typed[1][0] in {83, 86})  # the keypad's point, and a key that not all keyboards have
+    # Seldom: Shift and AltGr together, the keypad's point, and a key that not all keyboards have.
+    single.sort(key=lambda typed: (len(typed[1]) > 2, typed[1][0] in {83, 86}))
     found: dict[str, list[Strokes]] = {"\r": [((ENTER,),)], "\t": [((TAB,),)]}
     for sign, stroke in single:
         if sign not in ACCENTS:

@@ -2,50 +2,39 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import select
 import sys
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
-from typing import Protocol
+from typing import Any
 
 import click
 from rich.console import Console
 
 from kiosk import calibration, clock, pulse
-from kiosk.calibration import TEXT, Found, KeyEvent, Terminator, Wrong
+from kiosk.calibration import TEXT, Found, KeyEvent, Wrong
 from kiosk.cli import sheet
 from kiosk.cli.options import Setup, on_signal, with_setup
+from kiosk.cli.record import Device, device
 from kiosk.config import Scanner as ScannerConfig
-from kiosk.decode import Frames
 from kiosk.errors import Refused
-from kiosk.keys import Keys
-from kiosk.layouts import LAYOUTS
-from kiosk.model import Moment, Reading
-from kiosk.watch import Scanner
+from kiosk.model import Moment
 
-Chunk = KeyEvent | bytes
+Heard = tuple[int, KeyEvent | bytes]
+"""When it was sent (boot time, ns), and what it was."""
 
 KINDS = ("hid", "serial")
 """The scanners that can be set in more ways than one."""
 
 TICK_S = 0.2
-SETTLED_S = 0.8
+SETTLED_NS = 800_000_000
 """So much silence ends a scan, whatever ends its code: a slow radio pauses for half a second."""
 
-LONGEST_S = 10.0
-MOST_CHUNKS = 20_000
+LONGEST_NS = 10_000_000_000
+MOST_PIECES = 20_000
 """A scanner that goes on longer than this sends something else."""
-
-
-class Source(Protocol):
-    """An open device whose input is taken as it comes. `chunks` and `close` as a scanner's; raises ScannerLost."""
-
-    def fileno(self) -> int: ...
-    def chunks(self, moment: Moment) -> list[Chunk]: ...
-    def close(self) -> None: ...
 
 
 @click.command("calibrate")
@@ -78,10 +67,7 @@ def command(setup: Setup, name: str | None, sheet_file: Path | None, wait_s: flo
     scanner = _chosen(setup, name)
     if pulse.alive(pulse.feel(setup.config.device.runtime_dir, "gate")):
         raise Refused("the gate is running and holds the scanners: systemctl stop kiosk-gate, and start it afterwards")
-    if scanner.kind == "hid" and importlib.util.find_spec("evdev") is None:
-        raise setup.error("scanner", "kind", "a hid scanner needs evdev: pip install 'kiosk[hid]', or apt-get install "
-                          "python3-evdev")  # fmt: skip
-    with closing(_open(scanner)) as source:
+    with closing(device(setup, scanner.name)) as source:
         heard = _listen(scanner, source, wait_s)
     report(scanner, judge(scanner, heard))
 
@@ -99,13 +85,14 @@ def _chosen(setup: Setup, name: str | None) -> ScannerConfig:
     return able[name]
 
 
-def _listen(scanner: ScannerConfig, source: Source, wait_s: float) -> list[tuple[int, Chunk]]:
+def _listen(scanner: ScannerConfig, source: Device, wait_s: float) -> list[Heard]:
     """Show the code and return what came. Raises Refused when nothing does, ScannerLost when the device goes."""
-    click.echo(sheet.terminal(TEXT, colour=sys.stderr.isatty()), err=True)
-    click.echo(f"Scan this code with scanner {scanner.name} ({scanner.kind} {scanner.device or 'auto'}).", err=True)
     stopped: list[bool] = []
-    with on_signal(lambda: stopped.append(True)), Console(stderr=True).status("waiting for the scan") as status:
-        heard = collect(source, wait_s, status.update, lambda: bool(stopped))
+    with on_signal(lambda: stopped.append(True)):
+        click.echo(sheet.terminal(TEXT, colour=sys.stderr.isatty()), err=True)
+        click.echo(f"Scan this code with scanner {scanner.name} ({scanner.kind} {scanner.device or 'auto'}).", err=True)
+        with Console(stderr=True).status("waiting for the scan") as status:
+            heard = collect(source, wait_s, status.update, lambda: bool(stopped))
     if stopped:
         raise Refused("stopped before anything was found")
     if not heard:
@@ -113,30 +100,33 @@ def _listen(scanner: ScannerConfig, source: Source, wait_s: float) -> list[tuple
     return heard
 
 
-def collect(
-    source: Source, wait_s: float, tell: Callable[[str], None], stopped: Callable[[], bool]
-) -> list[tuple[int, Chunk]]:
+def collect(source: Device, wait_s: float, tell: Callable[[str], None], stopped: Callable[[], bool]) -> list[Heard]:
     """Return everything up to the silence after a scan, each with its time since boot; nothing after `wait_s`.
 
     `tell` is told several times a second how it goes. Raises ScannerLost.
     """
-    heard: list[tuple[int, Chunk]] = []
-    started_ns = clock.boottime_ns()
-    while (left_s := _left_s(heard, started_ns, wait_s)) > 0 and not stopped():
+    heard: list[Heard] = []
+    until_ns, last_ns = clock.boottime_ns() + int(wait_s * 1e9), 0
+    while (left_s := (until_ns - clock.boottime_ns()) / 1e9) > 0 and not stopped():
         tell("receiving" if heard else f"waiting for the scan, {left_s:.0f} s left")
-        if select.select([source], [], [], min(TICK_S, left_s))[0]:
-            moment = clock.now()
-            heard += [(moment.boottime_ns, chunk) for chunk in source.chunks(moment)]
+        if not select.select([source], [], [], min(TICK_S, left_s))[0]:
+            continue
+        moment = clock.now()
+        pieces = [piece for sent in source.sent(moment) for piece in _pieces(*sent)]
+        if pieces:
+            last_ns = last_ns if heard else moment.boottime_ns + LONGEST_NS
+            until_ns = min(last_ns, moment.boottime_ns + SETTLED_NS)
+        heard += pieces
+        if len(heard) >= MOST_PIECES:
+            break
     return heard
 
 
-def _left_s(heard: list[tuple[int, Chunk]], started_ns: int, wait_s: float) -> float:
-    now_ns = clock.boottime_ns()
-    if not heard:
-        return wait_s - (now_ns - started_ns) / 1e9
-    if len(heard) >= MOST_CHUNKS or now_ns - heard[0][0] > LONGEST_S * 1e9:
-        return 0.0
-    return SETTLED_S - (now_ns - heard[-1][0]) / 1e9
+def _pieces(moment: Moment, kind: str, sent: Any) -> list[Heard]:
+    """What a recording would have of it, in the form that calibration takes."""
+    if kind == "bytes":
+        return [(moment.boottime_ns, sent.encode("latin-1"))]
+    return [(moment.boottime_ns, (event[0], event[1], event[2])) for event in sent]
 
 
 def _nothing_came(scanner: ScannerConfig, wait_s: float) -> str:
@@ -147,14 +137,11 @@ def _nothing_came(scanner: ScannerConfig, wait_s: float) -> str:
     )
 
 
-def judge(scanner: ScannerConfig, heard: list[tuple[int, Chunk]]) -> Found | Wrong:
+def judge(scanner: ScannerConfig, heard: list[Heard]) -> Found | Wrong:
     """Return what this scanner's input says."""
-    pieces = [(at_ns, chunk) for at_ns, chunk in heard if isinstance(chunk, bytes)]
-    if pieces:
-        return calibration.from_bytes(pieces)
-    return calibration.from_keys(
-        [(at_ns, chunk) for at_ns, chunk in heard if not isinstance(chunk, bytes)], prefer=scanner.layout
-    )
+    pieces = [(at_ns, sent) for at_ns, sent in heard if isinstance(sent, bytes)]
+    events = [(at_ns, sent) for at_ns, sent in heard if not isinstance(sent, bytes)]
+    return calibration.from_bytes(pieces) if pieces else calibration.from_keys(events, prefer=scanner.layout)
 
 
 def report(scanner: ScannerConfig, found: Found | Wrong) -> None:
@@ -165,15 +152,13 @@ def report(scanner: ScannerConfig, found: Found | Wrong) -> None:
     changed = False
     for key, value in found.settings().items():
         default, current = ScannerConfig.model_fields[key].default, getattr(scanner, key)
-        if isinstance(value, int) and current >= value:
+        if key == "idle_ms" and current >= value:
             continue  # more patience than is needed does no harm
         if value != default or value != current:
             click.echo(f"{key} = {json.dumps(value, ensure_ascii=False)}")
         changed |= value != current
     for sentence in found.advice():
         click.echo(f"note: {sentence}", err=True)
-    if found.terminator is Terminator.NONE:
-        raise Refused("its codes cannot be read yet: see the note")
     text = "put these lines into its [[scanner]] section" if changed else "nothing is to be changed"
     click.echo(text, err=True)
 
@@ -187,48 +172,3 @@ def _described(found: Found) -> str:
     how += ["STX before it"] if found.framed else []
     how += ["CapsLock is pressed"] if found.caps_lock else []
     return ", ".join([*how, f"end {found.terminator}"])
-
-
-class _Tapped:
-    """A scanner whose decoder only notes what it is fed."""
-
-    def __init__(self, scanner: Scanner, heard: list[Chunk]) -> None:
-        self._scanner, self._heard = scanner, heard
-        self.fileno, self.close = scanner.fileno, scanner.close
-
-    def chunks(self, moment: Moment) -> list[Chunk]:
-        self._heard.clear()
-        self._scanner.read(moment)
-        return list(self._heard)
-
-
-class _Bytes(Frames):
-    def __init__(self, heard: list[Chunk]) -> None:
-        super().__init__("")
-        self._heard = heard
-
-    def feed(self, data: bytes, moment: Moment) -> list[Reading]:
-        self._heard += [data] if data else []
-        return []
-
-
-class _Events(Keys):
-    def __init__(self, heard: list[Chunk]) -> None:
-        super().__init__(Frames(""), LAYOUTS["us"])
-        self._heard = heard
-
-    def feed(self, kind: int, code: int, value: int, moment: Moment) -> list[Reading]:
-        self._heard.append((kind, code, value))
-        return []
-
-
-def _open(scanner: ScannerConfig) -> Source:
-    """Open the device alone: the gate's recipe without the gate's decoder. Raises ScannerLost."""
-    heard: list[Chunk] = []
-    if scanner.kind == "serial":
-        from kiosk.scanners.serial import SerialScanner
-
-        return _Tapped(SerialScanner(scanner.device, scanner.baudrate, _Bytes(heard)), heard)
-    from kiosk.scanners.hid import HidScanner
-
-    return _Tapped(HidScanner(scanner.device or "auto", _Events(heard)), heard)
