@@ -74,6 +74,7 @@ def test_in_its_own_layout_a_text_is_itself(layout):
 
 def test_alt_gr_and_dead_keys_are_keys_as_well():
     assert retyped("@|", "de", "fr") == "æ|"
+    assert retyped("|", "fi", "de") == "|"  # by AltGr; with Shift, too, another key types it
     assert retyped("ê1", "de", "us") == "`e1"
     assert retyped("ê", "de", "fr") == "²e"
     assert retyped("`a", "us", "de") == "â"
