@@ -1,0 +1,121 @@
+"""The kiosk in the guest: put in by the steps of systemd/README.md, and asked what it knows.
+
+Asked in this process: starting `kiosk status` anew takes seconds without KVM. It reads the same files.
+"""
+
+import base64
+import io
+import subprocess
+import tarfile
+import time
+from pathlib import Path
+
+PACKAGES = Path("/opt/kiosk/lib/python3.11/site-packages")
+CONFIG = Path("/etc/kiosk/kiosk.toml")
+BEAT = Path("/run/kiosk/gate.json")
+GATE = "kiosk-gate.service"
+
+
+def install(code: str) -> None:
+    """Unpack the project's package, units and rules (a tar in base64)."""
+    with tarfile.open(fileobj=io.BytesIO(base64.b64decode(code))) as archive:
+        archive.extractall("/opt/vm/project")
+    _run(f"cp -r /opt/vm/project/kiosk {PACKAGES}/")
+    _run("cp /opt/vm/project/systemd/*.service /etc/systemd/system/ && systemctl daemon-reload")
+    _run("! ls /opt/vm/project/systemd/*.rules || cp /opt/vm/project/systemd/*.rules /etc/udev/rules.d/")
+    _run("udevadm control --reload")
+    _run(f"/opt/kiosk/bin/python -m compileall -q {PACKAGES}/kiosk")
+
+
+def mount() -> None:
+    """Put the data on a disk of its own, by way of the device mapper, which can hold it up."""
+    _run('dmsetup create data --table "0 $(blockdev --getsz /dev/vdb) linear /dev/vdb 0"')
+    _run("blkid /dev/mapper/data || mkfs.ext4 -q /dev/mapper/data")
+    _run("mkdir -p /var/lib/kiosk && mount /dev/mapper/data /var/lib/kiosk && chown kiosk: /var/lib/kiosk")
+
+
+def configure(config: str) -> None:
+    CONFIG.write_text(config, encoding="utf-8")
+
+
+def take_list(tickets: str, event: str) -> None:
+    Path("/run/tickets.json").write_text(tickets, encoding="utf-8")
+    _run(f"runuser -u kiosk -- /opt/kiosk/bin/kiosk tickets import /run/tickets.json --event {event}")
+
+
+def open_gate() -> None:
+    _run(f"systemctl restart {GATE}")
+
+
+def status() -> dict:
+    """What `kiosk status --json` says."""
+    from kiosk.cli import status as told
+    from kiosk.cli.options import Setup
+
+    return told.status(Setup(CONFIG, allow_volatile=False))
+
+
+def scans(since: int = 0) -> list[dict]:
+    """What `kiosk scans --json` says."""
+    from kiosk.cli import scans as told
+    from kiosk.cli.options import Setup
+
+    return list(told.rows(Setup(CONFIG, allow_volatile=False), since))
+
+
+def await_scanners(connected: dict[str, bool], patience_s: float = 30.0) -> float:
+    """Wait until `kiosk status` says so of these scanners; return how many seconds that took."""
+    started, found = time.monotonic(), {}
+    while time.monotonic() - started < patience_s:
+        beat = BEAT.stat().st_mtime_ns if BEAT.exists() else 0
+        found = {scanner["name"]: scanner["connected"] for scanner in status()["scanners"]}
+        if all(found.get(name) == so for name, so in connected.items()):
+            return time.monotonic() - started
+        while BEAT.exists() and BEAT.stat().st_mtime_ns == beat and time.monotonic() - started < patience_s:
+            time.sleep(0.02)  # the gate has not spoken since, and asking takes the processor away from it
+    raise TimeoutError(f"{found} after {patience_s} s, not {connected}\n{log()}")
+
+
+def await_scans(number: int, patience_s: float = 60.0, since: int = 0) -> list[dict]:
+    """Wait until so many are recorded after this one; return what there is then, or when patience ends."""
+    deadline = time.monotonic() + patience_s
+    while len(found := scans(since)) < number and time.monotonic() < deadline:
+        time.sleep(0.2)
+    return found
+
+
+def await_quiet(quiet_s: float = 5.0) -> list[dict]:
+    """Wait until nothing more is recorded; return what there is."""
+    found, changed = scans(), time.monotonic()
+    while time.monotonic() - changed < quiet_s:
+        time.sleep(0.5)
+        more = scans(found[-1]["seq"] if found else 0)
+        found, changed = found + more, time.monotonic() if more else changed
+    return found
+
+
+def log() -> str:
+    return _run(f"journalctl --unit {GATE} --no-pager --output cat | tail -n 40")
+
+
+def processor_s() -> float:
+    """How many seconds of processor the gate has used (proc(5), stat)."""
+    pid = _run(f"systemctl show --property MainPID --value {GATE}").strip()
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / 100
+
+
+def hold_up_disk(stall_s: float, every_s: float, times: int) -> None:
+    """Let the data's disk answer nothing for so long, so often."""
+    for _ in range(times):
+        time.sleep(every_s)
+        _run("dmsetup suspend --noflush --nolockfs data")
+        time.sleep(stall_s)
+        _run("dmsetup resume data")
+
+
+def _run(command: str) -> str:
+    done = subprocess.run(["/bin/sh", "-c", command], capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise RuntimeError(f"{command}\nexit status {done.returncode}\n{done.stdout}{done.stderr}")
+    return done.stdout
