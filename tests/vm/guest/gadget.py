@@ -72,20 +72,16 @@ def _load() -> None:
 
 
 def plug(name: str) -> None:
-    """Put the plug in; returns at once, as a person's hand does."""
+    """Put the plug in; returns when the kernel has enumerated it, which is before anybody has opened it."""
     used = {(place / "UDC").read_text().strip() for place in GADGETS.iterdir()}
     free = sorted({port.name for port in Path("/sys/class/udc").iterdir()} - used)
     (GADGETS / name / "UDC").write_text(free[0])
-    _await(lambda: all(path.exists() for path in _ends(name)), f"{name}: its near end")
+    state = Path("/sys/class/udc") / free[0] / "state"
+    _await(lambda: state.read_text().strip() == "configured", f"{name}: not enumerated")
 
 
 def pull(name: str) -> None:
     (GADGETS / name / "UDC").write_text("\n")
-
-
-def _ends(name: str) -> list[Path]:
-    parts = [part.name for part in (GADGETS / name / "functions").iterdir()]
-    return [_line(name) if part.startswith("acm.") else _hid(name, part.rpartition("-")[2]) for part in parts]
 
 
 def _hid(name: str, part: str) -> Path:
