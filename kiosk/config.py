@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import SplitResult, urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from kiosk.dialects import DIALECTS
 from kiosk.errors import ConfigError
@@ -152,6 +152,9 @@ class Gate(_Section):
     stale_after_s: Annotated[float, Field(gt=0)] = 86_400.0
 
 
+_DEVICE = re.compile(r"^(/.*|by-(id|path)/.+|[0-9a-fA-F]{4}:[0-9a-fA-F]{4}|auto)$")
+
+
 class Scanner(_Section):
     name: Word
     kind: Literal["hid", "hidpos", "serial", "socket", "replay"]
@@ -168,6 +171,21 @@ class Scanner(_Section):
     prefix: Annotated[str, Field(max_length=16)] = ""
     suffix: Annotated[str, Field(max_length=16)] = ""
     idle_ms: Annotated[int, Field(ge=10, le=5_000)] = 120
+
+    @field_validator("device")
+    @classmethod
+    def _is_printable(cls, device: str) -> str:
+        if not device.isprintable():
+            raise ValueError("needs printable characters")
+        return device
+
+    @model_validator(mode="after")
+    def _has_a_possible_device(self) -> Scanner:
+        found = self.kind in {"socket", "replay"} or not self.device or _DEVICE.match(self.device)
+        if not found:
+            wishes = 'a path, "by-id/…", "by-path/…", "vid:pid" in hexadecimal, or "auto"'
+            raise ValueError(f"device is {_shortened(self.device)}: needs {wishes}; `kiosk devices` shows them")
+        return self
 
     @model_validator(mode="after")
     def _has_device(self) -> Scanner:

@@ -89,10 +89,14 @@ class Frames:
     def receive(self, data: bytes, moment: Moment) -> list[Reading]:
         """Take what is read at this moment and may have waited.
 
-        Whoever reads only when woken, and late, cannot know whether the code went on at once or ended in silence: it is
-        lost then, up to its terminator, rather than cut in two or joined with the next.
+        Whoever reads only when woken, and late, cannot know whether a code went on at once or ended in silence: it is
+        lost then, up to its end, rather than cut in two or joined with the next.
         """
-        lost = self.spoil(moment, LATE) if self._code and self.after_silence(moment) else []
+        if self._discarding and self.after_silence(moment):
+            self.doubt(moment)
+        unsure = self._code and self.after_silence(moment)
+        unsure = unsure or (not self.terminated and moment.late_ns > self._idle_ns)
+        lost = self.spoil(moment, LATE) if unsure else []
         self._last_ns = moment.boottime_ns
         return lost + self.feed(data, moment)
 
@@ -127,6 +131,10 @@ class Frames:
     def after_silence(self, moment: Moment) -> bool:
         """Tell whether what comes at this moment begins something new."""
         return moment.boottime_ns - self._last_ns > self._idle_ns
+
+    @property
+    def idle_s(self) -> float:
+        return self._idle_ns / 1e9
 
     def due_ns(self) -> int | None:
         """Return the time since boot at which silence would end what has begun; None when nothing has."""

@@ -6,17 +6,18 @@ from typing import NamedTuple
 
 
 class Dialect(NamedTuple):
-    """What is sent for an approved code, and for any other."""
+    """What is sent for an approved code, for any other, and for one that is only shown again."""
 
     good: bytes = b""
     bad: bytes = b""
+    again: bytes = b""
 
 
 DIALECTS = {
     "none": Dialect(),
     "honeywell": Dialect(b"\x16\x07\r", b"\x16\x07\r" * 2),
     "cipherlab": Dialect(b"#@////\r", b"#@////\r" * 2),
-    "ack": Dialect(b"\x06", b"\x06"),
+    "ack": Dialect(b"\x06", b"\x06", b"\x06"),
 }
 """Honeywell 3310g and CipherLab 1663 user's guides: once is good, twice is bad. In ACK/NAK mode a scanner waits for an
-answer to each code and sends it again on NAK, so both are ACK."""
+answer to each code and sends it again on NAK, so all are ACK."""

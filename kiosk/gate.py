@@ -12,6 +12,7 @@ import logging
 import math
 import queue
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -88,8 +89,16 @@ class Gate:
         self.shown = Shown()
         self.suspicion = Suspicion()
         self.fault: str | None = None
-        self.hear: Callable[[Reading], None] = self._readings.put
-        self.backlog: Callable[[], int] = self._readings.qsize
+        self._heard, self._taken = Counter[str](), Counter[str]()
+
+    def hear(self, reading: Reading) -> None:
+        """Put a reading behind those that wait. Comes from the ears' thread, and never waits."""
+        self._heard[reading.lane] += 1
+        self._readings.put(reading)
+
+    def backlog(self, lane: str) -> int:
+        """Return how many readings of a lane wait."""
+        return self._heard[lane] - self._taken[lane]
 
     def stop(self) -> None:
         """End `run` once the readings before it are answered, or after a second: a recording may hold thousands."""
@@ -100,9 +109,8 @@ class Gate:
         """Take the hold-off up where the last process left it: a guest is not to see red because we were restarted."""
         for scan in self._journal.recent(now.boot_id, now.boottime_ns - self._hold_off_ns):
             answer = Answer(scan, words.sentence(scan.verdict, now.at))
-            self._held[scan.lane] = _Held(
-                frozenset((scan.barcode,)), scan.verdict.direction, scan.moment.boottime_ns, answer
-            )  # fmt: skip
+            held = _Held(frozenset((scan.barcode,)), scan.verdict.direction, scan.moment.boottime_ns, answer)
+            self._held[scan.lane] = held
 
     def run(self, beat: Callable[[], None]) -> None:
         """Answer until told to stop; `beat` is called at least every second while the mind moves."""
@@ -128,6 +136,7 @@ class Gate:
             return True
         if reading is None or time.monotonic() >= self._end_at:
             return False
+        self._taken[reading.lane] += 1
         self.take(reading)
         return True
 

@@ -77,6 +77,10 @@ class Keys:
         """Take it that no key had moved by this moment."""
         return self._notice_silence(moment)
 
+    @property
+    def idle_s(self) -> float:
+        return self._frames.idle_s
+
     def due_ns(self) -> int | None:
         """Return the time since boot at which silence would end what has begun; None when nothing has."""
         return self._frames.due_ns()

@@ -64,12 +64,16 @@ class ClockQuality(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """A point in time as three clocks saw it: the wall (UTC), the time since boot, and which boot that was."""
+    """A point in time as three clocks saw it: the wall (UTC), the time since boot, and which boot that was.
+
+    `late_ns`: how long ago, at most, what is stamped with it may have happened.
+    """
 
     at: datetime
     boottime_ns: int
     boot_id: str
     quality: ClockQuality = ClockQuality.GUESSED
+    late_ns: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

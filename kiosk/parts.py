@@ -14,7 +14,7 @@ from enum import Enum, auto
 from kiosk.decode import MAX_BYTES, TERMINATORS, TOO_LONG, whole
 from kiosk.descriptor import Field
 from kiosk.model import Moment, Reading
-from kiosk.reports import Layout
+from kiosk.reports import Layout, layout
 
 PATIENCE_NS = 200_000_000
 """How long after a part of a code the next one may come: scanners send them a few milliseconds apart."""
@@ -61,6 +61,11 @@ class Parts:
         self._code = bytearray()
         self._identifier = b""
         self._last_ns = 0
+
+    def describe(self, descriptor: bytes) -> list[Reading]:
+        """Take the report descriptor of the scanner whose reports follow, as a recording has it."""
+        self._layout = layout(descriptor) or self._layout
+        return []
 
     def feed(self, report: bytes, moment: Moment) -> list[Reading]:
         """Take one whole report; return the codes that are complete by it. Other reports of the device say nothing."""

@@ -11,7 +11,6 @@ import logging
 import math
 import os
 import queue
-import select
 import selectors
 import threading
 import time
@@ -32,10 +31,12 @@ RETRY_S = 0.5
 TICK_S = 1.0
 """How often the ears wake at least, to show that they live."""
 
-MAX_BACKLOG = 10_000
-"""How many readings may wait for the mind, a few megabytes; only a long recording ever comes near."""
+MAX_BACKLOG = 500
+"""How many readings of one lane may wait for the mind: a scanner gone mad keeps the others waiting no longer than those
+take, and a disk that stops for ten seconds costs no code."""
 
-BACKLOG_PAUSE_S = 0.05
+PAUSE_NS = 50_000_000
+"""For how long a lane with so many is left alone."""
 
 PIPE = 4096
 
@@ -89,15 +90,25 @@ class _Ear:
     problem: str | None = None
     over: bool = False
     halves: int = 0
+    resting_ns: int = 0
+    """Until when it is not read, because too much of it waits; 0 when it is."""
 
     @property
     def missing(self) -> bool:
         """Whether it is to be opened, as soon as its time has come."""
         return self.scanner is None and self.opening is None and not self.over
 
+    def due_ns(self) -> float:
+        """When it wants to be read even if nothing has come."""
+        if self.scanner is None:
+            return math.inf
+        due_ns = self.resting_ns or self.scanner.due_ns()
+        return math.inf if due_ns is None else due_ns
+
     def hint(self) -> str | None:
-        """What a person could do about a scanner that is there, but of little use."""
-        return NO_END if self.halves >= HALVES else None
+        """What a person should know of a scanner that is missing, or of little use."""
+        missing = self.problem if self.scanner is None and not self.over else None
+        return NO_END if self.halves >= HALVES else missing
 
 
 class Ears:
@@ -107,7 +118,7 @@ class Ears:
         self,
         lanes: Sequence[Lane],
         heard: Callable[[Reading], None],
-        backlog: Callable[[], int],
+        backlog: Callable[[str], int],
         now: Callable[[], Moment],
         plugs: Plugs | None = None,
     ) -> None:
@@ -122,7 +133,9 @@ class Ears:
             self._poll.register(plugs.fileno(), selectors.EVENT_READ, plugs)
         self._stopping = self._over = False
         self._lock = threading.Lock()
-        self.ticked_ns = boottime_ns()
+        self.ticked_ns = self._looked_ns = boottime_ns()
+        self.tried = threading.Event()
+        """Set once every scanner was tried: what a person does from then on is heard, if it can be."""
 
     def run(self) -> None:
         """Listen; returns after `stop`, with every device closed."""
@@ -131,6 +144,8 @@ class Ears:
                 self._open_what_is_missing()
                 self._hear_out()
                 self._take_in_what_was_opened()
+                if not any(ear.scanner is None and ear.problem is None for ear in self._ears):
+                    self.tried.set()
                 self.ticked_ns = boottime_ns()
         finally:
             self._close_all()
@@ -156,23 +171,30 @@ class Ears:
         ]
 
     def _hear_out(self) -> None:
-        if self._backlog() > MAX_BACKLOG:
-            if select.select([self._wake_read], [], [], BACKLOG_PAUSE_S)[0]:
-                os.read(self._wake_read, PIPE)
-            return
-        ready = [key.data for key, _ in self._poll.select(self._patience_s())]
+        patience_s, began_ns = self._patience_s(), boottime_ns()
+        ready = [key.data for key, _ in self._poll.select(patience_s)]
         moment = self._now()
+        overslept_ns = moment.boottime_ns - began_ns - int(patience_s * 1e9)
+        moment = replace(moment, late_ns=max(0, overslept_ns, began_ns - self._looked_ns))
+        self._looked_ns = moment.boottime_ns
         if None in ready:
             os.read(self._wake_read, PIPE)
         if self._plugs is not None and self._plugs in ready:
             self._look_again(self._plugs)
         for ear in self._ears:
-            if ear in ready or (ear.scanner is not None and (ear.scanner.due_ns() or math.inf) <= moment.boottime_ns):
+            if ear in ready or ear.due_ns() <= moment.boottime_ns:
                 self._listen(ear, moment)
 
     def _look_again(self, plugs: Plugs) -> None:
-        """Something was plugged in: what is missing may be there."""
-        if plugs.changed():
+        """Something was plugged in: what is missing may be there. Without its word it is found a little later."""
+        try:
+            changed = plugs.changed()
+        except Exception:
+            log.exception("nobody tells of new scanners any more")
+            self._poll.unregister(plugs.fileno())
+            self._plugs = None
+            return
+        if changed:
             for ear in self._ears:
                 ear.retry_ns = 0
 
@@ -208,12 +230,12 @@ class Ears:
             if isinstance(opened, ScannerLost):
                 self._note(ear, opened)
                 continue
-            ear.scanner, ear.problem, ear.halves = opened, None, 0
+            ear.scanner, ear.problem, ear.halves, ear.resting_ns = opened, None, 0, 0
             self._poll.register(opened.fileno(), selectors.EVENT_READ, ear)
             log.info("scanner %s: connected", ear.lane.name)
 
     def _listen(self, ear: _Ear, moment: Moment) -> None:
-        if ear.scanner is None:
+        if ear.scanner is None or self._is_resting(ear, ear.scanner, moment.boottime_ns):
             return
         try:
             readings = ear.scanner.read(moment)
@@ -226,6 +248,16 @@ class Ears:
             else:
                 ear.halves = 0
                 self._heard(replace(reading, direction=reading.direction or ear.lane.direction))
+
+    def _is_resting(self, ear: _Ear, scanner: Scanner, now_ns: int) -> bool:
+        """Leave a lane alone of which too much waits: the kernel keeps what it sends, as far as it can."""
+        too_much = self._backlog(ear.lane.name) > MAX_BACKLOG
+        if too_much and not ear.resting_ns:
+            self._poll.unregister(scanner.fileno())
+        elif ear.resting_ns and not too_much:
+            self._poll.register(scanner.fileno(), selectors.EVENT_READ, ear)
+        ear.resting_ns = now_ns + PAUSE_NS if too_much else 0
+        return too_much
 
     @staticmethod
     def _note_half(ear: _Ear, half: Reading) -> None:
@@ -245,8 +277,7 @@ class Ears:
 
     def _patience_s(self) -> float:
         """Return how long nothing may come: until a scanner is to be tried again, or wants to be read all the same."""
-        times = [ear.retry_ns for ear in self._ears if ear.missing]
-        times += [due for ear in self._ears if ear.scanner is not None and (due := ear.scanner.due_ns()) is not None]
+        times = [ear.retry_ns if ear.missing else ear.due_ns() for ear in self._ears]
         return min([TICK_S, *(max(0.0, (at_ns - boottime_ns()) / 1e9) for at_ns in times)])
 
     def _close(self, ear: _Ear) -> None:
@@ -254,7 +285,8 @@ class Ears:
             return
         scanner, ear.scanner = ear.scanner, None
         try:
-            self._poll.unregister(scanner.fileno())
+            if not ear.resting_ns:
+                self._poll.unregister(scanner.fileno())
             scanner.close()
         except Exception as error:  # noqa: BLE001
             _lost(ear, error)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import pairwise
 
@@ -290,8 +291,25 @@ def test_what_is_read_late_goes_on_being_lost_in_later_pieces() -> None:
     decoder = frames()
     decoder.receive(b"TKT-", moment(0))
     assert heard(decoder.receive(b"00", moment(IDLE_NS + 1))) == [("TKT-", LATE)]
-    assert decoder.receive(b"01", moment(IDLE_NS * 5)) == []
-    assert heard(decoder.receive(b"\rOK\r", moment(IDLE_NS * 6))) == ["OK"]
+    assert decoder.receive(b"01", moment(IDLE_NS + 2)) == []
+    assert heard(decoder.receive(b"\rOK\r", moment(IDLE_NS + 3))) == ["OK"]
+
+
+def test_what_is_read_late_while_a_loss_goes_on_may_be_the_next_guests_and_is_said_again() -> None:
+    decoder = frames()
+    decoder.receive(b"K" * 600, moment(0))
+    assert heard(decoder.receive(b"NEXT\rOK\r", moment(IDLE_NS * 5))) == [("", MISSED), "OK"]
+
+
+@pytest.mark.parametrize(("late_ns", "said"), [(IDLE_NS, []), (IDLE_NS + 1, [("", LATE)])])
+def test_where_silence_ends_a_code_what_has_waited_longer_than_that_is_not_believed(late_ns: int, said: Heard) -> None:
+    decoder = Frames("left", terminated=False)
+    assert heard(decoder.receive(b"TKT-12", replace(moment(0), late_ns=late_ns))) == said
+    assert heard(decoder.silence(moment(IDLE_NS * 2))) == ([] if said else ["TKT-12"])
+
+
+def test_where_codes_have_an_end_what_has_waited_is_believed() -> None:
+    assert heard(frames().receive(b"ONE\rTWO\r", replace(moment(0), late_ns=10**10))) == ["ONE", "TWO"]
 
 
 def test_what_is_read_in_time_or_between_codes_is_believed() -> None:

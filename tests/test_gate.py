@@ -541,7 +541,7 @@ def test_what_came_before_the_stop_is_answered(tmp_path, pen):
         mind.gate.hear(replace(reading(f"K{number}", number), asker=told.append))
     mind.stop()
     assert [answer.scan.barcode for answer in told] == [f"K{number}" for number in range(20)]
-    assert mind.gate.backlog() == 0
+    assert mind.gate.backlog("left") == 0
 
 
 def test_a_mind_without_work_beats_every_second_and_looks_for_a_list(mind, pen, eventually):

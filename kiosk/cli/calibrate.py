@@ -155,12 +155,17 @@ def report(scanner: ScannerConfig, found: Found | Wrong) -> None:
         if key == "idle_ms" and current >= value:
             continue  # more patience than is needed does no harm
         if value != default or value != current:
-            click.echo(f"{key} = {json.dumps(value, ensure_ascii=False)}")
+            click.echo(f"{key} = {_toml(value)}")
         changed |= value != current
     for sentence in found.advice():
         click.echo(f"note: {sentence}", err=True)
     text = "put these lines into its [[scanner]] section" if changed else "nothing is to be changed"
     click.echo(text, err=True)
+
+
+def _toml(value: str | int) -> str:
+    """Write a value as TOML takes it: what a terminal would obey is escaped."""
+    return json.dumps(value).replace("\x7f", "\\u007f")
 
 
 def _described(found: Found) -> str:

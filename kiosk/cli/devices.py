@@ -45,7 +45,11 @@ def command(setup: Setup, as_json: bool, watch: bool, lane: str | None) -> None:
 
 
 def _accept(setup: Setup, lane: str) -> None:
-    if not accept(setup.config.device.data_dir, lane):
+    try:
+        accepted = accept(setup.config.device.data_dir, lane)
+    except OSError as error:
+        raise Refused(f"{error.filename}: {error.strerror}: say it as the kiosk's own user (sudo -u kiosk)") from error
+    if not accepted:
         raise Refused(f"no scanner is remembered for a lane {lane!r}: there is nothing to accept")
     click.echo(f"{lane}: what is plugged in is its scanner from now on", err=True)
 

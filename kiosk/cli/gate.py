@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable
 from contextlib import closing
@@ -13,6 +14,7 @@ from kiosk import __version__, clock, config, settings
 from kiosk.cli.opening import opened
 from kiosk.cli.options import Setup, log_to_stderr, on_signal, with_setup
 from kiosk.config import Scanner as ScannerConfig
+from kiosk.errors import KioskError
 from kiosk.gate import Gate
 from kiosk.model import Rules
 from kiosk.pulse import Pulse, online
@@ -25,6 +27,11 @@ from kiosk.store.ticketlist import TicketList
 from kiosk.suspicion import Suspicion
 from kiosk.waiting import Waiting
 from kiosk.watch import Ears, Lane
+
+log = logging.getLogger(__name__)
+
+OPENING_S = 1.0
+"""How long the gate says nothing of itself while its scanners are opened: who sees it running may scan."""
 
 MANUAL = "manual"
 """The lane of `kiosk scan` and the staff page, unless the configuration names its own socket scanner."""
@@ -57,15 +64,29 @@ def _run(setup: Setup, lanes: list[Lane], journal: Journal, tickets: TicketList,
     )
     gate.remember(clock.now())
     ears = Ears(lanes, gate.hear, gate.backlog, clock.now, hotplug())
-    listening = threading.Thread(target=ears.run, name="ears")
+    failures: list[Exception] = []
+    listening = threading.Thread(target=_listen, args=(ears, gate, failures), name="ears")
     with closing(tickets), on_signal(gate.stop):
         listening.start()
+        ears.tried.wait(OPENING_S)
         try:
             gate.run(partial(_beat, pulse, gate, ears, rules))
         finally:
             ears.stop()
             listening.join()
             pulse.end()
+    if failures:
+        raise KioskError(f"nothing is heard any more ({failures[0]!r}): this gate ends, and is to be started again")
+
+
+def _listen(ears: Ears, gate: Gate, failures: list[Exception]) -> None:
+    """Listen; a gate that has gone deaf ends, because a door that looks open and is not is the worst of all."""
+    try:
+        ears.run()
+    except Exception as error:
+        log.exception("the ears have failed")
+        failures.append(error)
+        gate.stop()
 
 
 class _Rules:

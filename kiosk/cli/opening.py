@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from functools import partial
 from pathlib import Path
 
@@ -15,6 +16,8 @@ from kiosk.reports import COMMON
 from kiosk.scanners.binding import Bindings
 from kiosk.watch import Scanner
 
+log = logging.getLogger(__name__)
+
 PLUGGED = {"hid", "hidpos", "serial"}
 
 
@@ -27,7 +30,10 @@ def opened(recipe: Recipe, device: str, bindings: Bindings) -> Scanner:
         return _from_file(recipe, device)
     node = bindings.find(recipe.name, recipe.kind, device)
     scanner = _from_device(recipe, node)
-    bindings.keep(recipe.name, recipe.kind, device, node)
+    try:
+        bindings.keep(recipe.name, recipe.kind, device, node)
+    except OSError as error:  # it can be read, and that is what counts
+        log.warning("scanner %s: its device cannot be remembered: %s", recipe.name, error)
     return scanner
 
 
@@ -56,7 +62,16 @@ def _from_file(recipe: Recipe, device: str) -> Scanner:
     frames = _frames(recipe)
     keys = Keys(frames, LAYOUTS[recipe.layout])
     parts = Parts(recipe.name, COMMON, prefix=recipe.prefix, suffix=recipe.suffix)
-    return ReplayScanner(device, {"bytes": frames.feed, "events": keys.play, "report": parts.feed})
+    return ReplayScanner(
+        device,
+        {
+            "bytes": frames.feed,
+            "damaged": lambda _, moment: frames.damage(moment),
+            "events": keys.play,
+            "descriptor": lambda descriptor, _: parts.describe(descriptor),
+            "report": parts.feed,
+        },
+    )
 
 
 def _frames(recipe: Recipe) -> Frames:
@@ -73,4 +88,4 @@ def _dialect(recipe: Recipe) -> Dialect:
     """What is sent back: the named dialect's, each part overruled by what the configuration says itself."""
     named = DIALECTS[recipe.feedback]
     good, bad = (None if text is None else text.encode("latin-1") for text in (recipe.good_read, recipe.bad_read))
-    return Dialect(named.good if good is None else good, named.bad if bad is None else bad)
+    return Dialect(named.good if good is None else good, named.bad if bad is None else bad, named.again)

@@ -41,9 +41,13 @@ def command(setup: Setup, lane: str, file: Path) -> None:
     of kind "replay" plays it again. The gate must not run meanwhile: a scanner has one reader.
     """
     log_to_stderr("record")
-    with closing(device(setup, lane)) as scanner, _new(file) as out:
-        click.echo(f"{lane} is open: scan now, and end with Ctrl-C", err=True)
-        _record(scanner, out)
+    with closing(device(setup, lane)) as scanner:
+        try:
+            with _new(file) as out:
+                click.echo(f"{lane} is open: scan now, and end with Ctrl-C", err=True)
+                _record(scanner, out)
+        except OSError as error:
+            raise Refused(f"{file}: {error.strerror}: the recording is not whole") from error
 
 
 def device(setup: Setup, lane: str) -> Device:

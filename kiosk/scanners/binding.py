@@ -15,6 +15,7 @@ from pathlib import Path
 
 from kiosk.errors import ScannerLost
 from kiosk.scanners.plugged import Plugged, names, node_name, plugged
+from kiosk.words import plain
 
 FILE = "scanners.json"
 VID_PID = re.compile(r"^([0-9a-fA-F]{4}):([0-9a-fA-F]{4})$")
@@ -114,8 +115,8 @@ def _is(one: Plugged, kept: dict[str, str]) -> bool:
 def _check(lane: str, device: str, found: Plugged, mine: dict[str, str]) -> None:
     if mine and found.ids != mine.get("ids"):
         raise ScannerLost(
-            f"{device}: another device ({found.ids} {found.name}) is where {mine.get('ids')} {mine.get('name')} was: "
-            f"put that back, or say `kiosk devices --accept {lane}`"
+            f"{device}: another device ({found.ids} {found.name}) is where {plain(mine['ids'])} {plain(mine['name'])} "
+            f"was: put that back, or say `kiosk devices --accept {lane}`"
         )
 
 
@@ -123,10 +124,14 @@ def _read(file: Path) -> dict[str, dict[str, str]]:
     """Return what was kept; a file that is not there, or nobody can read, keeps nothing."""
     try:
         kept = json.loads(file.read_bytes())
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     entries = kept.items() if isinstance(kept, dict) else ()
-    return {name: entry for name, entry in entries if isinstance(entry, dict)}
+    return {name: entry for name, entry in entries if _is_entry(entry)}
+
+
+def _is_entry(entry: object) -> bool:
+    return isinstance(entry, dict) and all(isinstance(entry.get(key), str) for key in ("device", *KEPT))
 
 
 def _write(file: Path, kept: dict[str, dict[str, str]]) -> None:

@@ -44,6 +44,9 @@ RELEASE_S = 0.5
 QUIET_S = 0.03
 """A scanner that types pauses for less: two reports at the 8 ms of a slow one, and as much again."""
 
+MOST_QUIET_S = 0.5
+"""So long it is listened at most, after opening, for the rest of a code that was under way."""
+
 OTHER_NODES_NS = 1_000_000_000
 """When the nodes are counted again: those of one device appear one after the other."""
 
@@ -58,11 +61,15 @@ class HidScanner:
         try:
             self._input = self._hold(node)
             self._hold_others()
+            self._early = _typed(self._input, min(keys.idle_s, MOST_QUIET_S)) if self._timed else []
+        except OSError as error:
+            self._let_go()
+            raise ScannerLost(f"{node}: {error}") from error
         except BaseException:
             self._let_go()
             raise
         self._recount_ns: int | None = boottime_ns() + OTHER_NODES_NS
-        if self._timed and _drain(self._input):
+        if any(event.type == EV_KEY for event in self._early):
             self._keys.doubt(now())
 
     def fileno(self) -> int:
@@ -89,32 +96,35 @@ class HidScanner:
 
     def _events(self, moment: Moment) -> list[tuple[Event, Moment]]:
         """Return the events that have arrived, each with when the kernel got it. Raises ScannerLost."""
+        events, self._early = self._early, []
         try:
-            events: list[Any] = list(self._input.read())
+            events += self._input.read()
         except BlockingIOError:
-            return []
+            pass
         except OSError as error:
             raise ScannerLost(f"{self._input.path}: {error}") from error
-        since_boot_ns = boottime_ns() - time.monotonic_ns()
-        return [(event, self._when(event, since_boot_ns, moment)) for event in events]
+        return [(event, self._when(event, moment)) for event in events]
 
     def due_ns(self) -> int | None:
+        if self._early:
+            return 0
         return min((due for due in (self._keys.due_ns(), self._recount_ns) if due is not None), default=None)
 
     def close(self) -> None:
         """Let go, but not in the middle of a code: its rest would be typed on the console."""
         with suppress(OSError):  # it has gone, and types nothing any more
-            _drain(self._input)
+            _typed(self._input, QUIET_S)
         self._let_go()
 
-    def _hold(self, node: str) -> InputDevice:
+    def _hold(self, node: str, *, patiently: bool = True) -> InputDevice:
         try:
             device = InputDevice(node)
         except OSError as error:
             raise ScannerLost(f"{node}: {error}") from error
         self._nodes[node_name(node)] = device
-        self._timed = _use_monotonic_clock(device)
-        _wait_for_release(device)
+        self._timed = _use_clock_since_boot(device)
+        if patiently:
+            _wait_for_release(device)
         try:
             device.grab()
         except OSError as error:
@@ -122,20 +132,20 @@ class HidScanner:
         _mask_scan_codes(device)
         return device
 
-    def _hold_others(self) -> None:
+    def _hold_others(self, *, patiently: bool = True) -> None:
         for node in siblings(self._input.path):
             if node_name(node) not in self._nodes:
-                self._hold(node)
+                self._hold(node, patiently=patiently)
 
     def _count_nodes_again(self, moment: Moment) -> None:
         if self._recount_ns is not None and moment.boottime_ns >= self._recount_ns:
             self._recount_ns = None
-            self._hold_others()
+            self._hold_others(patiently=False)  # the ears wait for nothing
 
-    def _when(self, event: Event, since_boot_ns: int, moment: Moment) -> Moment:
+    def _when(self, event: Event, moment: Moment) -> Moment:
         if not self._timed:
             return moment
-        at_ns = event.sec * 1_000_000_000 + event.usec * 1_000 + since_boot_ns
+        at_ns = event.sec * 1_000_000_000 + event.usec * 1_000
         late = timedelta(microseconds=(moment.boottime_ns - at_ns) // 1_000)
         return replace(moment, boottime_ns=at_ns, at=moment.at - late)
 
@@ -152,17 +162,20 @@ def _wait_for_release(device: InputDevice) -> None:
             time.sleep(0.001)
 
 
-def _drain(device: InputDevice) -> bool:
-    """Throw away what was typed, until nothing is typed any more; tell whether anything was."""
-    deadline, typed = time.monotonic() + RELEASE_S, False
-    while time.monotonic() < deadline and select.select([device.fd], [], [], QUIET_S)[0]:
-        typed |= any(event.type == EV_KEY for event in device.read())
-    return typed
+def _typed(device: InputDevice, quiet_s: float) -> list[Any]:
+    """Return what is typed until nothing is any more. Raises OSError."""
+    deadline, events = time.monotonic() + RELEASE_S + quiet_s, list[Any]()
+    while time.monotonic() < deadline and select.select([device.fd], [], [], quiet_s)[0]:
+        events += device.read()
+    return events
 
 
-def _use_monotonic_clock(device: InputDevice) -> bool:
-    """Have events stamped by the clock that nobody sets (EVIOCSCLOCKID); False where the kernel does not."""
-    return _set(device, SET_CLOCK, struct.pack("@i", time.CLOCK_MONOTONIC))
+def _use_clock_since_boot(device: InputDevice) -> bool:
+    """Have events stamped by the monotonic clock of a Moment (EVIOCSCLOCKID); False where the kernel does not.
+
+    Not by CLOCK_MONOTONIC and a difference taken here: who is put to sleep while taking it would see silence in a code.
+    """
+    return _set(device, SET_CLOCK, struct.pack("@i", time.CLOCK_BOOTTIME))
 
 
 def _mask_scan_codes(device: InputDevice) -> None:

@@ -20,7 +20,7 @@ from kiosk.clock import now
 from kiosk.descriptor import MAX_DESCRIPTOR, MAX_REPORT
 from kiosk.errors import ScannerLost
 from kiosk.model import Moment, Reading
-from kiosk.parts import Parts
+from kiosk.parts import PATIENCE_NS, Parts
 from kiosk.reports import Layout, layout
 
 log = logging.getLogger(__name__)
@@ -28,8 +28,8 @@ log = logging.getLogger(__name__)
 RING = 63
 """How many reports hidraw keeps: HIDRAW_BUFFER_SIZE is 64, of which one place stays empty."""
 
-QUIET_S = 0.03
-"""How long is listened after opening: the parts of a code are a few milliseconds apart."""
+QUIET_S = PATIENCE_NS / 1e9
+"""How long is listened after opening, for the rest of a code that was under way."""
 
 # linux/hidraw.h, by asm-generic/ioctl.h
 _READ, _WRITE = 2 << 30, 1 << 30
@@ -47,8 +47,9 @@ REDIRECTION = 254
 class HidPosScanner:
     """An open hidraw device. Each read of its descriptor gives one whole report."""
 
-    def __init__(self, node: str, descriptor: int, parts: Parts) -> None:
-        self._node, self._descriptor, self._parts = node, descriptor, parts
+    def __init__(self, node: str, descriptor: int, parts: Parts, described: bytes = b"") -> None:
+        """Take an open device; `described` is its report descriptor, for a recording."""
+        self._node, self._descriptor, self._parts, self._described = node, descriptor, parts, described
         self._in_a_row = 0
 
     def fileno(self) -> int:
@@ -74,9 +75,10 @@ class HidPosScanner:
         return readings
 
     def sent(self, moment: Moment) -> list[tuple[Moment, str, Any]]:
-        """Return the next report, for a recording. Raises ScannerLost."""
-        report = self._next()
-        return [] if report is None else [(moment, "report", report.hex(" "))]
+        """Return the next report, for a recording, the first behind its descriptor. Raises ScannerLost."""
+        report, described, self._described = self._next(), self._described, b""
+        found = [(moment, "descriptor", described.hex(" "))] if described else []
+        return found if report is None else [*found, (moment, "report", report.hex(" "))]
 
     def due_ns(self) -> int | None:
         return self._parts.due_ns()
@@ -108,12 +110,13 @@ def _opened(node: str, parts: Callable[[Layout], Parts]) -> HidPosScanner:
     descriptor = _open(node)
     try:
         _claim(node, descriptor)
-        described = _layout(node, descriptor)
-        _direct_here(node, descriptor, described)
-        decoder = parts(described)
+        described = _described(descriptor)
+        shape = _layout(node, described)
+        _direct_here(node, descriptor, shape)
+        decoder = parts(shape)
         if select.select([descriptor], [], [], QUIET_S)[0]:  # who was just sending may be in the middle of a code
             decoder.lose(now())
-        return HidPosScanner(node, descriptor, decoder)
+        return HidPosScanner(node, descriptor, decoder, described)
     except BaseException:
         os.close(descriptor)
         raise
@@ -135,10 +138,14 @@ def _claim(node: str, descriptor: int) -> None:
         raise ScannerLost(f"{node}: another program holds it: {error}") from error
 
 
-def _layout(node: str, descriptor: int) -> Layout:
+def _described(descriptor: int) -> bytes:
     (size,) = struct.unpack("=I", _asked(descriptor, HIDIOCGRDESCSIZE, bytes(4)))
     answer = _asked(descriptor, HIDIOCGRDESC, struct.pack("=I", min(size, MAX_DESCRIPTOR - 1)) + bytes(MAX_DESCRIPTOR))
-    found = layout(answer[4 : 4 + size])
+    return answer[4 : 4 + size]
+
+
+def _layout(node: str, described: bytes) -> Layout:
+    found = layout(described)
     if found is None:
         raise ScannerLost(f"{node}: is no bar code scanner in HID-POS mode: set it to that with its maker's code")
     return found

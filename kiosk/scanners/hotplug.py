@@ -5,7 +5,12 @@ Where pyudev is not installed, or its socket not allowed, the ears find new devi
 
 from __future__ import annotations
 
+import itertools
 import logging
+import os
+import socket
+from collections.abc import Iterator
+from typing import Any
 
 log = logging.getLogger(__name__)
 
@@ -29,14 +34,22 @@ class Udev:
         return int(self._monitor.fileno())
 
     def changed(self) -> bool:
-        """Take what waits; tell whether a device is among it that may be opened now."""
-        changed = False
-        for _ in range(MOST):
-            device = self._monitor.poll(timeout=0)
-            if device is None:
-                break
-            changed |= device.action != "remove"
-        return changed
+        """Take what waits; tell whether a device is among it that may be opened now, or may have been."""
+        try:
+            return any([device.action != "remove" for device in self._waiting()])  # noqa: C419  # all are to be taken
+        except OSError as error:
+            log.warning("udev told more than its socket holds: %s", error)
+            _clear_error(self.fileno())
+            return True
+
+    def _waiting(self) -> Iterator[Any]:
+        return itertools.islice(iter(lambda: self._monitor.poll(timeout=0), None), MOST)
+
+
+def _clear_error(descriptor: int) -> None:
+    """Take the error off a socket, which is told once for each overflow (socket(7), SO_ERROR)."""
+    with socket.socket(fileno=os.dup(descriptor)) as copy:
+        copy.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
 
 
 def hotplug() -> Udev | None:

@@ -1,9 +1,9 @@
 r"""A recording, or standard input, as a scanner: the same decoders, the same door.
 
 A recording is JSON lines, each `{"at_s": seconds since the start, …}` with what came then: from a serial port
-`"bytes": "one character a byte"`, from a keyboard `"events": [[type, code, value], …]`, from an HID-POS scanner
-`"report": "hexadecimal"`. `kiosk record` makes them. Any other file is taken as plain bytes, as fast as
-they can be read.
+`"bytes": "one character a byte"` and, where a byte was lost, `"damaged": 1`; from a keyboard
+`"events": [[type, code, value], …]`; from an HID-POS scanner `"descriptor"` and `"report"`, in hexadecimal.
+`kiosk record` makes them. Any other file is taken as plain bytes, as fast as they can be read.
 """
 
 from __future__ import annotations
@@ -31,6 +31,9 @@ AHEAD = 256
 """How many steps wait at most to be read."""
 
 LONGEST_S = 7 * 86_400.0
+SILENCE_NS = 10_000_000_000
+"""Behind the end of a recording: more than any scanner's idle time."""
+
 STEP = b'{"at_s":'
 """How the lines of a recording begin, and no ticket's code does."""
 
@@ -98,7 +101,7 @@ class ReplayScanner:
         """Let what has begun end in silence, once; then it is over."""
         last, self._last = self._last, None
         if last is not None and "bytes" in self._decoders:
-            silent = replace(moment, boottime_ns=last.boottime_ns + int(LONGEST_S * 1e9))
+            silent = replace(moment, boottime_ns=last.boottime_ns + SILENCE_NS)
             if ended := self._decoders["bytes"](b"", silent):
                 return ended
         raise ScannerLost("the recording has ended")
@@ -177,5 +180,7 @@ def _events(found: Any) -> list[tuple[int, int, int]]:
 _READ: dict[str, Callable[[Any], Any]] = {
     "bytes": lambda text: text.encode("latin-1"),
     "events": _events,
+    "damaged": int,
+    "descriptor": bytes.fromhex,
     "report": bytes.fromhex,
 }

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import serial
 
 from kiosk.clock import now
-from kiosk.decode import TERMINATORS, Frames
+from kiosk.decode import Frames
 from kiosk.dialects import Dialect
 from kiosk.errors import ScannerLost
 from kiosk.model import Answer, Moment, Reading, Result
@@ -27,9 +27,8 @@ log = logging.getLogger(__name__)
 CHUNK = 4096
 """The kernel's tty buffer: more cannot be waiting."""
 
-QUIET_S, OPENING_S = 0.03, 0.5
-"""A port that is opened in the middle of a code goes on with it at once: so long a pause is not within one, and so long
-is listened at most. What comes by then was sent before anybody was there."""
+MOST_QUIET_S, OPENING_S = 0.5, 1.0
+"""How long it is listened, after opening, for the rest of a code that was under way: for silence, and in all."""
 
 # pyserial lets all of these through when a port vanishes at the wrong moment.
 VANISHED = (serial.SerialException, OSError, termios.error)
@@ -58,11 +57,12 @@ class SerialScanner:
             raise ScannerLost(f"{device}: {error}") from error
         try:
             _set_up(self._port.fileno())
-            if _in_the_middle(self._port):
-                frames.doubt(now())
+            self._early = _sent(self._port, min(frames.idle_s, MOST_QUIET_S))
         except VANISHED as error:
             self.close()
             raise ScannerLost(f"{device}: {error}") from error
+        if self._early:
+            frames.doubt(now())
 
     def fileno(self) -> int:
         return int(self._port.fileno())
@@ -82,22 +82,24 @@ class SerialScanner:
         return readings
 
     def sent(self, moment: Moment) -> list[tuple[Moment, str, Any]]:
-        """Return what has arrived, for a recording; damaged bytes are left out. Raises ScannerLost."""
-        pieces = self._marks.split(self._data())
-        sound = b"".join(piece for piece, _ in pieces).decode("latin-1")
-        if any(damaged for _, damaged in pieces):
-            log.warning("%s: damaged bytes: is the speed right, and the parity?", self._port.port)
-        return [(moment, "bytes", sound)] if sound else []
+        """Return what has arrived, for a recording. Raises ScannerLost."""
+        data = self._data()
+        found: list[tuple[Moment, str, Any]] = []
+        for sound, damaged in self._marks.split(data) if data else ():
+            found += [(moment, "bytes", sound.decode("latin-1"))] if sound else []
+            found += [(moment, "damaged", 1)] if damaged else []
+        return found
 
     def _data(self) -> bytes:
         """Return what has arrived, as the kernel marks it. Raises ScannerLost."""
+        early, self._early = self._early, b""
         try:
-            return bytes(self._port.read(CHUNK))
+            return early + bytes(self._port.read(CHUNK))
         except VANISHED as error:
             raise ScannerLost(f"{self._port.port}: {error}") from error
 
     def due_ns(self) -> int | None:
-        return self._frames.due_ns()
+        return 0 if self._early else self._frames.due_ns()
 
     def close(self) -> None:
         with self._lock:
@@ -108,14 +110,15 @@ class SerialScanner:
 
     def _answer(self, answer: Answer) -> None:
         """Have the scanner beep; comes from another thread, and never waits."""
-        if answer.repeated:
-            return
         approved = answer.scan is not None and answer.scan.verdict.result is Result.APPROVED
+        word = self._dialect.good if approved else self._dialect.bad
+        if answer.repeated:
+            word = self._dialect.again
         with self._lock:
             if not self._port.is_open:
                 return
             try:
-                os.write(self._port.fileno(), self._dialect.good if approved else self._dialect.bad)
+                os.write(self._port.fileno(), word)
             except OSError as error:  # the ears will notice, if it has gone
                 log.info("%s: no beep: %s", self._port.port, error)
 
@@ -153,9 +156,9 @@ def _set_up(port: int) -> None:
     fcntl.ioctl(port, termios.TIOCEXCL)
 
 
-def _in_the_middle(port: serial.Serial) -> bool:
-    """Throw away what was being sent while the port was opened; tell whether it was part of a code."""
+def _sent(port: serial.Serial, quiet_s: float) -> bytes:
+    """Return what is sent until nothing is any more: who had begun before the port was open goes on."""
     deadline, data = time.monotonic() + OPENING_S, b""
-    while time.monotonic() < deadline and select.select([port], [], [], QUIET_S)[0]:
-        data = port.read(CHUNK) or data
-    return bool(data.strip(b"\0")) and data[-1] not in TERMINATORS
+    while time.monotonic() < deadline and select.select([port], [], [], quiet_s)[0]:
+        data += port.read(CHUNK)
+    return data

@@ -69,6 +69,18 @@ def test_a_scanner_is_known_again_at_another_port_by_its_serial_number(machine):
     assert machine.open(SAME_AT_ANOTHER_PORT) == SAME_AT_ANOTHER_PORT.node
 
 
+def test_of_two_of_the_same_model_a_lane_keeps_the_one_with_its_serial_number_whatever_their_ports(machine):
+    machine.open(ONE)
+    at_its_port = Plugged("hid", "/dev/input/event3", "/sys/1-1", "Voyager", 0x0C2E, 0x0B61, "SN9", "1-1")
+    assert machine.open(at_its_port, SAME_AT_ANOTHER_PORT) == SAME_AT_ANOTHER_PORT.node
+
+
+def test_without_a_serial_number_a_lane_keeps_the_one_at_its_port(machine):
+    machine.open(NAMELESS)
+    twin = Plugged("hid", "/dev/input/event2", "/sys/1-4", "Scanner", 0x05E0, 0x1200, "", "1-4")
+    assert machine.open(twin, NAMELESS) == NAMELESS.node
+
+
 @pytest.mark.parametrize("device", ["auto", "/dev/input/event5"])
 def test_another_kind_of_device_in_its_place_is_an_alarm_and_no_scanner(machine, device):
     machine.open(ONE, device=device)
@@ -110,7 +122,20 @@ def test_a_lane_that_is_configured_no_more_keeps_nothing_from_others(machine):
     assert list(json.loads((machine.directory / FILE).read_text())) == ["new"]
 
 
-@pytest.mark.parametrize("text", ["", "null", "[]", '{"left": 1}', '{"left": {}}', "\xff", '{"left": {"device": []}}'])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "null",
+        "[]",
+        '{"left": 1}',
+        '{"left": {}}',
+        "\xff",
+        '{"left": {"device": []}}',
+        '{"left": {"device": "auto"}}',
+        "[" * 100_000,
+    ],
+)
 def test_a_memory_that_nobody_can_read_is_none(machine, text):
     (machine.directory / FILE).write_text(text, encoding="latin-1")
     assert machine.open(ONE) == ONE.node
