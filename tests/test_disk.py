@@ -88,3 +88,22 @@ def test_a_place_that_no_mount_holds_is_of_unknown_kind(monkeypatch, tmp_path):
 )
 def test_only_what_is_kept_in_memory_forgets(kind, volatile):
     assert disk.Volume(kind, 1, 2).volatile is volatile
+
+
+def test_options_are_the_mounts_own_and_the_file_systems(monkeypatch, tmp_path):
+    mounted(monkeypatch, tmp_path, "/ ro,noatime shared:1 - ext4 /dev/root rw,data=writeback,commit=600")
+    assert disk.volume(tmp_path).options >= {"ro", "noatime", "data=writeback", "commit=600"}
+
+
+def test_how_many_files_there_may_be_is_what_df_says(tmp_path):
+    found = disk.volume(tmp_path)
+    assert found.nodes == int(said_by_df("itotal", tmp_path).replace("-", "0"))
+    assert 0 <= found.free_nodes <= found.nodes
+
+
+def test_a_disk_is_low_when_what_is_free_is_below_the_mark_and_one_that_is_not_there_is_not(monkeypatch, tmp_path):
+    assert not disk.is_low(tmp_path / "nowhere")
+    free = disk.volume(tmp_path).free
+    for mark, expected in ((free * 2, True), (free // 2, False)):
+        monkeypatch.setattr(disk, "LOW", mark)
+        assert disk.is_low(tmp_path) is expected

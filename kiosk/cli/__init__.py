@@ -22,6 +22,7 @@ COMMANDS = {
     "scans": "Print the journal: everything that happened at this door.",
     "export": "Write the journal to a file: CSV or JSON lines.",
     "status": "Tell how the kiosk is doing.",
+    "doctor": "Check everything, and say how to mend what is wrong.",
     "tickets": "Show, import and search the ticket list.",
     "retry": "Hand refused scans out again.",
     "reset": "Remove everything this kiosk has recorded and learned.",

@@ -28,7 +28,7 @@ class Setup:
 
     def __init__(self, path: Path, *, allow_volatile: bool) -> None:
         self.path = path
-        self._allow_volatile = allow_volatile
+        self.allow_volatile = allow_volatile
 
     @functools.cached_property
     def config(self) -> Config:
@@ -43,7 +43,7 @@ class Setup:
         """Return the data directory, made when missing, safe to keep scans in. Raises ConfigError."""
         directory = self._directory("data_dir")
         volume = disk.volume(directory)
-        if volume.volatile and not self._allow_volatile:
+        if volume.volatile and not self.allow_volatile:
             raise self.error(
                 "device",
                 "data_dir",

@@ -52,7 +52,7 @@ def command(setup: Setup, yes: bool, accepted: int | None) -> None:
     """
     directory = setup.data_dir()
     with own(directory / "gate.lock", "gate"), own(directory / "sync.lock", "sync"):
-        if display_answers(setup):
+        if display_answers(setup.config.display):
             raise Refused("kiosk display is running here: stop it first, or it goes on showing what was")
         _refuse_undelivered(directory, accepted)
         _confirm(setup.config.device.id, directory, yes=yes)

@@ -38,7 +38,7 @@ def status(setup: Setup) -> dict[str, Any]:
     return {
         "gate": RUNNING if pulse.alive(gate) else DOWN,
         "sync": RUNNING if pulse.alive(sync) else DOWN,
-        "display": RUNNING if display_answers(setup) else DOWN,
+        "display": RUNNING if display_answers(setup.config.display) else DOWN,
         "scanners": _scanners(setup, gate),
         **_from_files(setup, (sync or {}).get("eta_s") if pulse.alive(sync) else None),
         "cloud": _cloud(sync or {}),
@@ -87,9 +87,9 @@ def _scanners(setup: Setup, gate: dict[str, Any] | None) -> list[dict[str, Any]]
     ]
 
 
-def display_answers(setup: Setup) -> bool:
+def display_answers(display: config.Display) -> bool:
     """Tell whether the screen is served here."""
-    connection = http.client.HTTPConnection(setup.config.display.host, setup.config.display.port, timeout=1)
+    connection = http.client.HTTPConnection(display.host, display.port, timeout=1)
     try:
         connection.request("GET", "/health")
         return connection.getresponse().status == http.HTTPStatus.OK

@@ -220,9 +220,8 @@ def token(path: Path) -> Credential:
 
 
 def _secret(path: Path, key: str) -> str:
-    """Read a credential: systemd's of that name when there is one, else the file. Raises Unauthorized."""
-    handed = Path(os.environ.get("CREDENTIALS_DIRECTORY", "/nonexistent")) / path.name
-    found = handed if handed.exists() else path
+    """Read a credential. Raises Unauthorized."""
+    found = credential_file(path)
     try:
         secret = found.read_text(encoding="ascii").strip()
     except (OSError, UnicodeDecodeError) as error:
@@ -230,3 +229,9 @@ def _secret(path: Path, key: str) -> str:
     if not secret or not secret.isprintable():
         raise Unauthorized(f"{key}: the credential {found} is empty or not one line of text")
     return secret
+
+
+def credential_file(path: Path) -> Path:
+    """Return where a credential is read from: systemd's of that name when there is one, else the file."""
+    handed = Path(os.environ.get("CREDENTIALS_DIRECTORY", "/nonexistent")) / path.name
+    return handed if handed.exists() else path

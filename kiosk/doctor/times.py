@@ -1,0 +1,42 @@
+"""The clock: where its time comes from, and whether it fits what is known otherwise."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from kiosk.doctor.finding import Finding, amber, green, red
+from kiosk.model import ClockQuality, Moment
+from kiosk.words import stamp
+
+BUILT = datetime(2026, 1, 1, tzinfo=UTC)
+"""No kiosk has ever run before this."""
+
+STEP, FAR = timedelta(seconds=5), timedelta(minutes=2)
+
+SET = (
+    "give it a network with time (timesyncd: `timedatectl`), or set it by hand: timedatectl set-time 'YYYY-MM-DD HH:MM'"
+)
+
+
+def clock(now: Moment, newest_scan: datetime | None) -> Finding:
+    """Check this machine's clock against its own past."""
+    at = stamp(now.at)
+    if now.at < BUILT:
+        return red("clock", f"it says {at}, which is long over", SET)
+    if newest_scan is not None and newest_scan - now.at > FAR:
+        return red("clock", f"it says {at}, before the last scan ({stamp(newest_scan)}): it was set back", SET)
+    if now.quality is ClockQuality.SYNCED:
+        return green("clock", f"{at}, set from the network in this boot")
+    source = "kept by a clock with a battery" if now.quality is ClockQuality.RTC else "guessed: nobody has set it"
+    return amber("clock", f"{at}, {source}, not set from the network in this boot", SET)
+
+
+def skew(now: datetime, cloud: datetime, host: str) -> Finding:
+    """Check this machine's clock against the cloud's."""
+    off = now - cloud
+    found = f"{abs(off.total_seconds()):.0f} s {'ahead of' if off > timedelta(0) else 'behind'} {host}"
+    if abs(off) > FAR:
+        return red("clock against the cloud", found, SET)
+    if abs(off) > STEP:
+        return amber("clock against the cloud", found, SET)
+    return green("clock against the cloud", found)
