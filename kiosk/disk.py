@@ -44,6 +44,14 @@ def volume(directory: Path) -> Volume:
     return Volume(kind, free, size, options, sizes.f_files, sizes.f_favail)
 
 
+def warning(found: Volume) -> str | None:
+    """Say what little room there is, and what that means; None while there is enough."""
+    if found.free >= SCARCE:
+        return None
+    megabytes = f"Only {found.free // 1_000_000} MB are free on the disk"
+    return f"{megabytes}: no new ticket list is taken in, scans only while it lasts" if found.free < LOW else megabytes
+
+
 def is_low(directory: Path) -> bool:
     """Tell whether what room there is belongs to the scans alone. A directory that cannot be asked is not low."""
     try:

@@ -246,8 +246,10 @@ class Gate:
         self._tickets.look_again()
         try:
             self._journal.rest(clock.now())
+            self.fault = None
         except NotRecorded as error:
-            log.warning("the journal could not be tidied: %s", error)
+            if str(error) != self.fault:  # else it is known, and on the screen
+                log.warning("the journal could not be tidied: %s", error)
 
 
 def _log(scan: Scan) -> None:

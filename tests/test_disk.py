@@ -107,3 +107,14 @@ def test_a_disk_is_low_when_what_is_free_is_below_the_mark_and_one_that_is_not_t
     for mark, expected in ((free * 2, True), (free // 2, False)):
         monkeypatch.setattr(disk, "LOW", mark)
         assert disk.is_low(tmp_path) is expected
+
+
+@pytest.mark.parametrize(
+    ("free", "words"),
+    [
+        (disk.SCARCE, None), (disk.SCARCE - 1, "Only 199 MB are free on the disk"),
+        (disk.LOW - 1, "Only 99 MB are free on the disk: no new ticket list is taken in, scans only while it lasts"),
+    ],
+)  # fmt: skip
+def test_little_room_is_said_with_what_it_means(free, words):
+    assert disk.warning(disk.Volume("ext4", free, 10**10)) == words

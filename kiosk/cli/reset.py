@@ -31,7 +31,7 @@ from kiosk.store.journal import Journal
 from kiosk.store.ledger import Ledger
 from kiosk.store.outlook import Outlook
 
-FILES = ("ledger.db*", "journal.db*", "tickets.db*", "heard.db*", "gate.lock", "sync.lock")
+FILES = ("ledger.db*", "journal.db*", "tickets.db*", "heard.db*", "ballast", "gate.lock", "sync.lock")
 """What goes, in this order; each file with its write-ahead log and its backups."""
 
 DELIVERED_OR_NEVER = frozenset({Delivery.ACKED, Delivery.LOCAL})

@@ -103,8 +103,14 @@ def _disk(setup: Setup) -> dict[str, Any]:
     try:
         found = disk.volume(setup.config.device.data_dir)
     except OSError:
-        return {"kind": None, "freeBytes": None, "sizeBytes": None, "volatile": None}
-    return {"kind": found.kind, "freeBytes": found.free, "sizeBytes": found.size, "volatile": found.volatile}
+        return dict.fromkeys(("kind", "freeBytes", "sizeBytes", "volatile", "warning"))
+    return {
+        "kind": found.kind,
+        "freeBytes": found.free,
+        "sizeBytes": found.size,
+        "volatile": found.volatile,
+        "warning": disk.warning(found),
+    }
 
 
 def _lines(found: dict[str, Any]) -> Iterator[str]:
@@ -133,4 +139,6 @@ def _lines(found: dict[str, Any]) -> Iterator[str]:
         yield f"           {part['left']} of {part['limit']} requests left in this hour ({BUDGETS[name]})"
     yield f"clock      {found['clock']}"
     yield f"disk       {found['disk']['kind']}, {(found['disk']['freeBytes'] or 0) // 1_000_000} MB free"
+    if found["disk"]["warning"]:
+        yield f"           {found['disk']['warning'].upper()}"
     yield f"version    {found['version']}"

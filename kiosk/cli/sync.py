@@ -15,7 +15,7 @@ from typing import TypeVar
 
 import click
 
-from kiosk import __version__
+from kiosk import __version__, disk
 from kiosk.cli.options import Setup, log_to_stderr, on_signal, with_setup
 from kiosk.cli.progress import Backlog, Lists
 from kiosk.cloud.access import Access
@@ -50,6 +50,7 @@ NO_LIST_S = 0.5
 """How often who looks codes up sees whether there is a list by now."""
 
 DAMAGED = "%s: remove it, and it is fetched again"
+FULL = "%s: make room on the disk; the list is taken in then"
 
 
 @click.command("sync")
@@ -137,7 +138,8 @@ class _Hands:
     def download(self) -> Iterator[tuple[Download, Elsewhere]]:
         line, scans, found = self._access(Use.LIST), self._scans(Use.OTHER_DOORS), self.config
         with closing(line), closing(scans), closing(self._cache()) as store, Lists() as lists:
-            download = Download(store, Access(line), found.gate, found.sync, lists)
+            low = partial(disk.is_low, self._data_dir)
+            download = Download(store, Access(line), found.gate, found.sync, lists, low)
             others = Elsewhere(store, Portier(scans), self._data_dir, download.events)
             with closing(others):
                 yield download, others
@@ -162,7 +164,7 @@ def _pass(hands: _Hands) -> bool:
         except TooNew:
             raise
         except (StoreError, sqlite3.Error) as error:  # a list that is damaged costs a list, never a delivery
-            log.error(DAMAGED, error)
+            log.error(_words(error, DAMAGED), error)
         return delivered and (not hands.config.sync.report_unknown or _report_once(hands))
 
     return _work([work], hands) == [True]
@@ -215,10 +217,15 @@ def _lasting(
             except NoListYet:
                 stop.wait(NO_LIST_S)
             except (StoreError, sqlite3.Error) as error:
-                log.error(words, error)
+                log.error(_words(error, words), error)
                 stop.wait(again_s)
 
     return last
+
+
+def _words(error: Exception, usual: str) -> str:
+    """A full disk damages nothing, and removing a list would not mend it."""
+    return FULL if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL else usual
 
 
 def _work(jobs: Sequence[Callable[[], R]], hands: _Hands) -> list[R]:

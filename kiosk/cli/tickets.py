@@ -13,7 +13,7 @@ import click
 from rich.console import Console
 from rich.progress import track
 
-from kiosk import clock, words
+from kiosk import clock, disk, words
 from kiosk.cli.options import Setup, with_setup
 from kiosk.errors import NoListYet, Refused
 from kiosk.model import Moment, Ticket
@@ -127,6 +127,8 @@ def import_(setup: Setup, file: Path, event_id: str, names: dict[str, str], as_j
     off is refused whole. Encoding and delimiter of a table are found out by themselves.
     """
     screen, directory = Console(stderr=True), setup.data_dir()
+    if disk.is_low(directory):
+        raise Refused("the disk is nearly full, and what room there is belongs to the scans: make room, then import")
     for _row in track(read_rows(file, names), description="reading", console=screen, transient=True):
         pass  # to the end, before anything is stored
     with closing(Cache(directory, names=setup.config.sync.store_names)) as store:

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
-from kiosk import __version__, pulse
+from kiosk import __version__, disk, pulse
 from kiosk.config import Config
 from kiosk.display.guise import Guise
 from kiosk.display.snapshot import Shown, Snapshot, describe, refuse, short
@@ -147,6 +147,7 @@ class Eye:
             "eventNames": [short(names.get(event, event)) for event in events],
             "tickets": self._tickets(events, now),
             "outbox": _or_none(lambda: self._outlook.outbox(now)),
+            "disk": _or_none(lambda: disk.warning(disk.volume(self._data_dir))),
             **self._cloud(),
         }
 
@@ -201,7 +202,7 @@ def _or_none(ask: Callable[[], T]) -> T | None:
     """What cannot be counted is unknown; the verdicts go on."""
     try:
         return ask()
-    except sqlite3.Error:
+    except (sqlite3.Error, OSError):
         return None
 
 

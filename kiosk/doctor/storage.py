@@ -12,6 +12,8 @@ from pathlib import Path
 from kiosk import disk
 from kiosk.disk import LOW, SCARCE, Volume
 from kiosk.doctor.finding import Finding, amber, green, red
+from kiosk.store import journal
+from kiosk.store.ballast import Ballast
 
 MB = 1_000_000
 FEW_NODES = 1_000
@@ -58,7 +60,10 @@ def storage(path: Path, *, allow_volatile: bool) -> list[Finding]:
     if not found.exists:
         return [directory(found)]
     under = disk.volume(path)
-    return [directory(found), *file_system(under, allow_volatile=allow_volatile), room(under), *nodes(under)]
+    about = [*file_system(under, allow_volatile=allow_volatile), room(under), *nodes(under)]
+    begun = (path / journal.FILE).exists()
+    kept = [reserve(is_there=Ballast.is_there(path))] if begun else []
+    return [directory(found), *about, *kept]
 
 
 def directory(found: Place) -> Finding:
@@ -107,6 +112,14 @@ def room(under: Volume) -> Finding:
     if under.free < SCARCE:
         return amber("free space", f"{found}: below {LOW // MB} MB no list is taken in any more", ROOM)
     return green("free space", found)
+
+
+def reserve(*, is_there: bool) -> Finding:
+    """Check for the ballast."""
+    if is_there:
+        return green("reserve", "there is room set aside for scans on a full disk")
+    mend = f"{ROOM}; the gate makes it again by itself"
+    return amber("reserve", "what was set aside for scans on a full disk is given up, or was never made", mend)
 
 
 def nodes(under: Volume) -> Iterator[Finding]:

@@ -9,7 +9,7 @@ import fcntl
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -24,6 +24,9 @@ READ_WAIT_MS = 250
 WRITE_WAIT_MS = 10_000
 """How long a writer waits for another one: a person importing tickets while sync stores a page."""
 
+
+MOST_LOG = 8 << 20
+"""Bytes that a write-ahead log may keep once it was folded in: a long import, or a reader that held it, leaves more."""
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -48,6 +51,7 @@ def open_for_writing(path: Path, schema: Schema, synchronous: Literal["FULL", "N
     with _closed_on_error(path, StoreError, connection):
         connection.execute("PRAGMA journal_mode = WAL").fetchone()
         connection.execute(f"PRAGMA synchronous = {synchronous}")
+        connection.execute(f"PRAGMA journal_size_limit = {MOST_LOG}").fetchone()
         _bring_up_to_date(connection, schema)
     if fresh:
         sync_directory(path.parent)
@@ -123,11 +127,11 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
     connection.execute("BEGIN IMMEDIATE")
     try:
         yield
+        connection.execute("COMMIT")
     except BaseException:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
         raise
-    connection.execute("COMMIT")
 
 
 def own(path: Path, program: str) -> IO[str]:
@@ -137,9 +141,10 @@ def own(path: Path, program: str) -> IO[str]:
     """
     while not _is_at(path, holder := _locked(path, program)):
         holder.close()  # `kiosk reset` has removed it meanwhile: who comes after us would lock another one
-    holder.truncate(0)
-    holder.write(str(os.getpid()))
-    holder.flush()
+    with suppress(OSError):  # it only tells people who has it: a full disk must not keep the door shut
+        holder.truncate(0)
+        holder.write(str(os.getpid()))
+        holder.flush()
     return holder
 
 

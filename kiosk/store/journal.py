@@ -14,6 +14,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,6 +22,7 @@ from kiosk import clock
 from kiosk.errors import NoListYet, NotRecorded, StoreError
 from kiosk.model import Direction, Moment, Parcel, Passage, Reading, Reason, Result, Scan, Ticket, Verdict
 from kiosk.store import pruning, scanrows, wanted
+from kiosk.store.ballast import Ballast
 from kiosk.store.database import Schema, from_ms, open_for_reading, open_for_writing, to_ms, transaction
 from kiosk.store.pruning import Pruning
 from kiosk.store.scanrows import COLUMNS, INSERT, as_row, as_scan
@@ -63,12 +65,14 @@ class Journal:
     def __init__(self, directory: Path, device_id: str, retention_days: float | None = None) -> None:
         """Open it; `retention_days` is how long delivered scans are kept, None for ever. Raises StoreError."""
         self.device_id = device_id
-        self._database = open_for_writing(directory / FILE, SCHEMA, "FULL")
+        self._ballast = Ballast(directory)
+        self._database = self._ballast.make_room_for(partial(open_for_writing, directory / FILE, SCHEMA, "FULL"))
         self._database.execute("PRAGMA cache_size = -8000")
         self._database.execute(f"PRAGMA busy_timeout = {WAIT_MS}")
         self._database.execute("PRAGMA secure_delete = ON").fetchone()  # or names would stay in what is free again
         self._seq, self._time_ms = self._last()
-        self._unfolded = 0
+        self._unfolded, self._failed = 0, False
+        self._ballast.keep()
         self._pruning = Pruning(self._database, directory, retention_days) if retention_days is not None else None
 
     def _last(self) -> tuple[int, int]:
@@ -88,11 +92,17 @@ class Journal:
             self._seq + 1, _uuid7(time_ms), from_ms(time_ms), self.device_id, reading.moment, reading.lane,
             reading.code, verdict, raw,
         )  # fmt: skip
-        with _or_not_recorded(), transaction(self._database):
-            self._database.execute(INSERT, as_row(scan, time_ms, wall_ms))
+        self._failed = True
+        with _or_not_recorded():
+            self._ballast.make_room_for(partial(self._insert, as_row(scan, time_ms, wall_ms)))
+        self._failed = False
         self._seq, self._time_ms = scan.seq, time_ms
         self._unfolded += 1
         return scan
+
+    def _insert(self, row: Sequence[object]) -> None:
+        with transaction(self._database):
+            self._database.execute(INSERT, row)
 
     def want(self, barcode: str, moment: Moment) -> None:
         """Let sync look a code up at once. Raises NotRecorded."""
@@ -120,14 +130,24 @@ class Journal:
     def rest(self, now: Moment) -> None:
         """Use a pause: fold the write-ahead log in before it grows into a scan's time, or take a few old scans away.
 
-        One of the two, so that whoever comes meanwhile waits for one only. Raises NotRecorded.
+        One of the two, so that whoever comes meanwhile waits for one only. Raises NotRecorded, as long as scans cannot
+        be recorded: after one that could not be, it is tried whether they can again.
         """
         with _or_not_recorded():
-            if 2 * self._unfolded >= PAGES_BEFORE_CHECKPOINT:
+            self._ballast.keep()
+            if self._failed:
+                self._ballast.make_room_for(self._try)
+            elif 2 * self._unfolded >= PAGES_BEFORE_CHECKPOINT:
                 self._database.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
                 self._unfolded = 0
             elif self._pruning is not None:
                 self._unfolded += self._pruning.step(now)
+
+    def _try(self) -> None:
+        """Write what is there already."""
+        with transaction(self._database):
+            self._database.execute(f"PRAGMA user_version = {SCHEMA.version}")
+        self._failed = False
 
     def close(self) -> None:
         self._database.close()

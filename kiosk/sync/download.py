@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import sqlite3
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -48,11 +49,14 @@ class Download:
     gate: config.Gate
     sync: config.Sync
     progress: Progress = lambda _event_id, _here, _total: None
+    low: Callable[[], bool] = lambda: False
+    """Whether what room there is on the disk belongs to the scans."""
     lists: dict[str, EventList] = field(default_factory=dict)
     _names_at: float = 0.0
     _tidy_at: float = 0.0
     _compare_at: float = 0.0
     _cloud_at: datetime | None = None
+    _was_low: bool = False
 
     def look_at_settings(self) -> None:
         """Fetch what this device is to do, and what the events are called. Raises CloudError."""
@@ -61,7 +65,7 @@ class Download:
         self.store.store_setting(DEVICE_SETTINGS, answer.body)
         self._cloud_at = answer.date or self._cloud_at
         nameless = set(self.events()) - set(tickets.event_names(self.store.database))
-        if nameless or time.monotonic() >= self._names_at:
+        if (nameless or time.monotonic() >= self._names_at) and not self.low():
             with suppress(Paced):  # names can wait; the settings are not asked for again for their sake
                 self.store.store_events(self.access.events())
                 self._names_at = time.monotonic() + NAMES_EVERY_S
@@ -98,7 +102,7 @@ class Download:
     def _look_at_lists(self) -> bool:
         failed: CloudError | None = None
         more = False
-        for each in sorted(map(self._list, self.events()), key=lambda each: each.looked_at):
+        for each in sorted(map(self._list, self._welcome()), key=lambda each: each.looked_at):
             try:
                 more |= each.look()
             except (Paced, TooMany):
@@ -108,6 +112,14 @@ class Download:
         if failed is not None:
             raise failed
         return more
+
+    def _welcome(self) -> list[str]:
+        """Return the events whose lists there is room for: of a full disk, those that are here already."""
+        low = self.low()
+        if low and not self._was_low:
+            log.warning("the disk is nearly full: no new ticket list is taken in until there is room")
+        self._was_low = low
+        return [event_id for event_id in self.events() if not low or self.store.list_of(event_id).complete]
 
     def _compare_codes(self) -> None:
         """See which rules make two tickets alike: at once when a list has come as a whole, else at leisure."""

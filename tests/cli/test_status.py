@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from kiosk import __version__, pulse
+from kiosk import __version__, disk, pulse
+from kiosk.cli.status import _lines as lines
 from kiosk.model import Delivery
 from kiosk.pulse import Pulse
 from kiosk.store import journal
@@ -164,3 +165,12 @@ def test_people_are_told_the_same_in_a_dozen_lines(kiosk, cloud):
     assert "last error: the cloud answers 401" in said
     assert __version__ in said
     assert len(said.splitlines()) <= 12
+
+
+def test_a_disk_that_is_nearly_full_is_said_in_so_many_words(kiosk, monkeypatch):
+    kiosk.data_dir.mkdir()
+    assert kiosk.status()["disk"]["warning"] is None
+    monkeypatch.setattr(disk, "SCARCE", 1 << 62)
+    found = kiosk.status()
+    assert "MB are free" in found["disk"]["warning"]
+    assert any("MB ARE FREE" in line for line in lines(found))

@@ -230,3 +230,19 @@ def test_a_list_in_which_no_rule_makes_two_tickets_alike_says_nothing_of_rules(k
     done = kiosk.call("tickets", "import", str(file), "--event", "fest")
     assert "rule" not in done.stderr
     assert "rule" not in kiosk.call("tickets").stdout
+
+
+def test_on_a_nearly_full_disk_nothing_is_imported_and_the_mend_is_said(kiosk, file, monkeypatch):
+    from click.testing import CliRunner
+
+    from kiosk import disk
+    from kiosk.cli.tickets import command
+    from kiosk.errors import Refused
+
+    file.write_text(as_lines())
+    monkeypatch.setattr(disk, "LOW", 1 << 62)
+    call = ["import", str(file), "--event", EVENT_ID, "--config", str(kiosk.file), "--allow-volatile"]
+    done = CliRunner().invoke(command, call)
+    assert isinstance(done.exception, Refused)
+    assert "make room" in str(done.exception)
+    assert not (kiosk.data_dir / "tickets.db").exists()

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from kiosk import clock
+from kiosk import clock, disk
 from kiosk.display.eye import Eye
 from kiosk.errors import TooNew
 from kiosk.model import Delivery, Direction, Reason
@@ -282,3 +282,9 @@ def test_a_journal_of_a_newer_version_is_not_guessed_at(door, eye):
     newer.close()
     with pytest.raises(TooNew):
         eye.look(clock.now())
+
+
+def test_a_disk_that_is_nearly_full_is_said(door, eye, monkeypatch):
+    assert facts(eye.look(clock.now()))["disk"] is None
+    monkeypatch.setattr(disk, "SCARCE", 1 << 62)
+    assert "MB are free" in facts(eye.look(later(1.1)))["disk"]

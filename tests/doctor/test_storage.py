@@ -1,6 +1,7 @@
 """The data directory and what it lies on."""
 
 import os
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from kiosk.disk import LOW, SCARCE, Volume
 from kiosk.doctor.finding import Colour
 from kiosk.doctor.storage import FEW_NODES, Place, directory, file_system, nodes, place, room, storage
+from kiosk.store.journal import Journal
 
 GREEN, AMBER, RED = Colour.GREEN, Colour.AMBER, Colour.RED
 
@@ -70,3 +72,14 @@ def test_inodes_are_told_only_when_they_run_out_and_where_there_is_a_limit():
     assert list(nodes(volume(free_nodes=FEW_NODES))) == []
     assert [found.colour for found in nodes(volume(free_nodes=FEW_NODES - 1))] == [RED]
     assert list(nodes(Volume("btrfs", 10**10, 10**11))) == []
+
+
+def test_what_is_set_aside_for_scans_is_looked_for_once_there_is_a_journal(tmp_path):
+    assert "reserve" not in {found.name for found in storage(tmp_path, allow_volatile=True)}
+    with closing(Journal(tmp_path, "north")):
+        pass
+    named = {found.name: found.colour for found in storage(tmp_path, allow_volatile=True)}
+    assert named["reserve"] is GREEN
+    (tmp_path / "ballast").unlink()
+    named = {found.name: found.colour for found in storage(tmp_path, allow_volatile=True)}
+    assert named["reserve"] is AMBER

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kiosk.errors import NoListYet, Refused, StoreError, TooNew
-from kiosk.store.database import Schema, from_ms, open_for_reading, open_for_writing, own, to_ms, transaction
+from kiosk.store.database import MOST_LOG, Schema, from_ms, open_for_reading, open_for_writing, own, to_ms, transaction
 
 FIRST = ("CREATE TABLE guest (name TEXT NOT NULL) STRICT", "INSERT INTO guest VALUES ('Ada')")
 SECOND = ("ALTER TABLE guest ADD COLUMN seat TEXT",)
@@ -299,3 +299,38 @@ def test_a_time_of_another_zone_is_the_same_moment():
     at = datetime.fromisoformat("2026-06-01T12:00:00.123+02:00")
     assert from_ms(to_ms(at)) == at
     assert from_ms(to_ms(at)).utcoffset() == timedelta(0)
+
+
+def test_a_log_that_had_to_grow_is_cut_again_once_it_was_folded_in(tmp_path):
+    path = tmp_path / "test.db"
+    schema = Schema("test", (("CREATE TABLE row (text TEXT) STRICT",),))
+    with closing(open_for_writing(path, schema, "NORMAL")) as pen, closing(open_for_reading(path, schema)) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM row").fetchone()  # holds the log
+        for _ in range(3):
+            with transaction(pen):
+                pen.execute("INSERT INTO row VALUES (zeroblob(1) || ?)", ("x" * (MOST_LOG // 2),))
+        assert path.with_name("test.db-wal").stat().st_size > MOST_LOG
+        reader.execute("COMMIT")
+        pen.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+        with transaction(pen):
+            pen.execute("INSERT INTO row VALUES ('next')")
+        assert path.with_name("test.db-wal").stat().st_size <= MOST_LOG
+
+
+def test_a_commit_that_fails_leaves_no_transaction_open(tmp_path):
+    path = tmp_path / "test.db"
+    schema = Schema("test", (("CREATE TABLE row (id INTEGER PRIMARY KEY, up INTEGER REFERENCES row "
+                              "DEFERRABLE INITIALLY DEFERRED) STRICT",),))  # fmt: skip
+    with closing(open_for_writing(path, schema, "NORMAL")) as pen:
+        pen.execute("PRAGMA foreign_keys = ON")
+        with pytest.raises(sqlite3.IntegrityError), transaction(pen):
+            pen.execute("INSERT INTO row VALUES (1, 99)")
+        with transaction(pen):
+            pen.execute("INSERT INTO row VALUES (1, NULL)")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+def test_a_lock_is_had_on_a_full_disk_too(tmp_path):
+    (tmp_path / "gate.lock").symlink_to("/dev/full")
+    own(tmp_path / "gate.lock", "gate").close()

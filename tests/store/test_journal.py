@@ -271,17 +271,24 @@ def test_every_appended_scan_costs_one_sync_which_ends_before_it_is_acknowledged
 
 
 @pytest.mark.needs("strace")
-@pytest.mark.parametrize("fault", ["fdatasync:error=EIO:when=4", "pwrite64:error=ENOSPC:when=20"])
-def test_a_sync_or_a_write_that_fails_is_one_scan_not_recorded_and_the_next_ones_are(tmp_path, fault):
+@pytest.mark.parametrize(
+    ("fault", "lost"),
+    [
+        ("fdatasync:error=EIO:when=4", 1), ("fdatasync:error=EIO:when=4..6", 3), ("pwrite64:error=EIO:when=20", 1),
+        ("pwrite64:error=ENOSPC:when=20", 0),  # the ballast is given up for it
+        ("pwrite64:error=ENOSPC:when=20..22", 2), ("fdatasync:error=ENOSPC:when=4", 1),
+    ],
+)  # fmt: skip
+def test_a_sync_or_a_write_that_fails_is_a_scan_not_recorded_and_the_next_ones_are(tmp_path, fault, lost):
     Journal(tmp_path, "gate-1").close()
     with appending(tmp_path, 12, "strace", "-o", "/dev/null", "-e", f"inject={fault}") as process:
         assert process.stdout is not None
         told = [line.split() for line in process.stdout]
-    assert [words[0] for words in told].count("lost") == 1
-    assert [words[0] for words in told].count("acknowledged") == 11
+    assert [words[0] for words in told].count("lost") == lost
+    assert [words[0] for words in told].count("acknowledged") == 12 - lost
     found = everything(tmp_path)
     assert [scan.id for scan in found] == [words[1] for words in told if words[0] == "acknowledged"]
-    assert [scan.seq for scan in found] == list(range(1, 12))
+    assert [scan.seq for scan in found] == list(range(1, 13 - lost))
 
 
 def refuses(journal: Journal, code: str = "LOST") -> bool:
@@ -314,6 +321,23 @@ def test_a_journal_that_may_not_grow_keeps_what_it_has_and_goes_on_when_it_may(j
     assert not refuses(journal, "AFTER")
     assert [scan.barcode for scan in everything(tmp_path)] == [*kept, "AFTER"]
     assert [scan.seq for scan in everything(tmp_path)] == list(range(1, len(kept) + 2))
+
+
+def test_after_a_scan_that_could_not_be_recorded_a_pause_tells_whether_one_can_be_again(journal, tmp_path):
+    journal.append(reading("BEFORE"), DECLINED)
+    journal.rest(moment(0))
+    usual = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, ((tmp_path / "journal.db-wal").stat().st_size, usual[1]))
+    try:
+        journal.rest(moment(1))  # nothing was refused yet: nothing is tried
+        assert refuses(journal)
+        for second in (2, 3):
+            with pytest.raises(NotRecorded):
+                journal.rest(moment(second))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, usual)
+    journal.rest(moment(4))
+    assert [scan.barcode for scan in everything(tmp_path)] == ["BEFORE"]
 
 
 def test_a_file_that_somebody_holds_is_given_up_before_the_gate_looks_dead_and_taken_up_again(journal, tmp_path):

@@ -343,3 +343,36 @@ def test_it_is_tidied_once_an_hour(door, monkeypatch):
     door.download._tidy_at = 0.0
     door.look()
     assert "old" not in store.lists(door.store.database)
+
+
+# --- a disk that is nearly full ---------------------------------------------------------------------------------------
+
+
+def test_on_a_nearly_full_disk_no_new_list_is_taken_in_until_there_is_room(door, caplog):
+    door.fill(10)
+    door.download.low = lambda: True
+    for _ in range(3):
+        door.look()
+    assert door.held() == {}
+    assert sum("nearly full" in record.getMessage() for record in caplog.records) == 1
+    assert door.download.settings() is not None  # what the gate goes by is small, and wanted
+    door.download.low = lambda: False
+    door.look()
+    assert len(door.held()) == 10
+
+
+def test_on_a_nearly_full_disk_a_list_that_is_here_stays_true(door):
+    door.fill(10)
+    door.look()
+    door.download.low = lambda: True
+    door.sell("t-late", "LATECOMER")
+    door.look_later()
+    assert door.held()["t-late"] == "LATECOMER"
+
+
+def test_on_a_nearly_full_disk_the_names_of_events_can_wait(door):
+    door.fill(3)
+    door.download.low = lambda: True
+    before = names_asked(door.box)
+    door.look()
+    assert names_asked(door.box) == before

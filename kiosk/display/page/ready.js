@@ -71,7 +71,7 @@ function prompt({ gate }) {
 }
 
 /** @param {Snapshot} snapshot @returns {Banner[]} */
-function banners({ gate, tickets, outbox, syncAlive, online, cloudProblem, deliveryRefused }) {
+function banners({ gate, tickets, outbox, disk, syncAlive, online, cloudProblem, deliveryRefused }) {
   const missing = gate.scanners.filter((scanner) => !scanner.connected && scanner.kind !== "replay");
   const open = gate.events.length > 0;
   const bad = [
@@ -85,6 +85,7 @@ function banners({ gate, tickets, outbox, syncAlive, online, cloudProblem, deliv
   ];
   const worth = [
     open && tickets && !tickets.complete && "The ticket list is incomplete",
+    disk,
     tickets?.complete && tickets.old && `The ticket list is ${age(tickets.ageSeconds)} old`,
     !syncAlive && "Deliveries have stopped: scans are kept here",
     syncAlive && !online && "Off-line: scans are kept here and delivered later",

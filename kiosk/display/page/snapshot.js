@@ -16,7 +16,7 @@
  * @typedef {{version: string, deviceId: string, time: string, revealSeconds: number, sound: boolean, colours: Colours,
  *   gate: Gate, shown: Shown | null, online: boolean, syncAlive: boolean, cloudProblem: string | null,
  *   deliveryRefused: string | null, outbox: Outbox | null, tickets: Tickets | null, counts: Counts,
- *   eventNames: string[]}} Snapshot
+ *   disk: string | null, eventNames: string[]}} Snapshot
  */
 
 /** @param {string} id */
