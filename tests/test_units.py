@@ -60,3 +60,11 @@ def test_systemd_understands_every_line(program, tmp_path):
     )  # fmt: skip
     complaints = [line for line in done.stderr.splitlines() if copy.name in line]
     assert complaints == []
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_a_program_that_hangs_is_noticed_and_a_card_that_hangs_for_a_while_kills_nobody(program):
+    service = unit(program)["Service"]
+    assert (service["Type"], service["NotifyAccess"]) == ("notify", "main")
+    assert int(service["WatchdogSec"]) >= 30
+    assert "AF_UNIX" in service["RestrictAddressFamilies"].split()  # systemd is told through a socket

@@ -12,11 +12,17 @@ import click
 
 from kiosk import clock
 from kiosk.cli.options import Setup, log_to_stderr, on_signal, with_setup
+from kiosk.cli.status import display_answers
+from kiosk.config import Display
 from kiosk.display.eye import LOOK_S, Eye
 from kiosk.display.feed import Feed
 from kiosk.display.serve import Service, listen
 from kiosk.display.site import site
 from kiosk.errors import KioskError, Refused
+from kiosk.watchdog import Mark, Part, Watchdog
+
+COUNTING_S = 60.0
+"""How long a first look at a journal may take that has to be counted."""
 
 
 @click.command("display")
@@ -51,11 +57,27 @@ def _run(setup: Setup, listener: socket.socket) -> None:
         eye = stack.enter_context(closing(Eye(setup.config)))
         stack.enter_context(service)
         stack.callback(feed.close)
+        watchdog, eyes = stack.enter_context(Watchdog()), Mark()
+        parts = {"eye": Part(eyes.moved_ns, COUNTING_S), "server": Part(_Server(setup.config.display).moved_ns)}
         while not _told(stop):
+            eyes.move()
             if not service.alive:
                 raise KioskError("the web server has stopped by itself")
             if (snapshot := eye.look(clock.now())) is not None:
                 feed.publish(snapshot)
+            watchdog.ready(parts)
+
+
+class _Server:
+    """When the web server last answered. Asking takes a second at most."""
+
+    def __init__(self, display: Display) -> None:
+        self._display, self._mark = display, Mark()
+
+    def moved_ns(self) -> int:
+        if display_answers(self._display):
+            self._mark.move()
+        return self._mark.moved_ns()
 
 
 def _told(stop: queue.SimpleQueue[None]) -> bool:

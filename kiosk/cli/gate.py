@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from functools import partial
 
@@ -15,8 +15,8 @@ from kiosk.cli.opening import opened
 from kiosk.cli.options import Setup, log_to_stderr, on_signal, with_setup
 from kiosk.config import Scanner as ScannerConfig
 from kiosk.errors import KioskError
-from kiosk.gate import Gate
-from kiosk.model import Rules
+from kiosk.gate import Gate, Record
+from kiosk.model import Moment, Passage, Reading, Rules, Scan, Ticket, Verdict
 from kiosk.pulse import Pulse, online
 from kiosk.scanners import socket as desk
 from kiosk.scanners.binding import Bindings
@@ -27,6 +27,7 @@ from kiosk.store.ticketlist import TicketList
 from kiosk.suspicion import Suspicion
 from kiosk.waiting import Waiting
 from kiosk.watch import Ears, Lane
+from kiosk.watchdog import Mark, Part, Watchdog, Work
 
 log = logging.getLogger(__name__)
 
@@ -46,31 +47,43 @@ def command(setup: Setup) -> None:
     from files that `kiosk sync` keeps, and it goes on without them.
     """
     log_to_stderr("gate")
-    data_dir, runtime_dir = setup.data_dir(), setup.runtime_dir()
+    data_dir, _ = setup.data_dir(), setup.runtime_dir()
     lanes = _lanes(setup)
     kept_days = setup.config.sync.retention_days
     tickets = TicketList(data_dir, setup.config.gate.code_rules)
-    with own(data_dir / "gate.lock", "gate"), closing(Journal(data_dir, setup.config.device.id, kept_days)) as journal:
-        _run(setup, lanes, journal, tickets, Pulse(runtime_dir, "gate"))
+    with (
+        Watchdog() as watchdog, own(data_dir / "gate.lock", "gate"),
+        closing(Journal(data_dir, setup.config.device.id, kept_days)) as journal,
+    ):  # fmt: skip
+        _run(setup, lanes, journal, tickets, watchdog)
 
 
-def _run(setup: Setup, lanes: list[Lane], journal: Journal, tickets: TicketList, pulse: Pulse) -> None:
+def _run(setup: Setup, lanes: list[Lane], journal: Journal, tickets: TicketList, watchdog: Watchdog) -> None:
+    pulse, mind, recording = Pulse(setup.config.device.runtime_dir, "gate"), Mark(), Work()
     rules = _Rules(setup.config.gate, tickets)
     reached = partial(online, setup.config.device.runtime_dir)
     waiting = Waiting(tickets, journal.want, reached, setup.config.gate.lookup_ms)
-    gate = Gate(journal, tickets, rules, hold_off_s=setup.config.gate.hold_off_s, waiting=waiting)
+    gate = Gate(_Watched(journal, recording), tickets, rules, hold_off_s=setup.config.gate.hold_off_s, waiting=waiting)
     gate.suspicion = Suspicion(
         {scanner.name: scanner.layout for scanner in setup.config.scanner if scanner.kind == "hid"}
     )
     gate.remember(clock.now())
     ears = Ears(lanes, gate.hear, gate.backlog, clock.now, hotplug())
+    parts = {"ears": Part(lambda: ears.ticked_ns), "mind": Part(mind.moved_ns), "journal": Part(recording.moved_ns)}
+
+    def beat() -> None:
+        mind.move()
+        _beat(pulse, gate, ears, rules)
+        if any(scanner["connected"] for scanner in ears.state()):  # manual entry counts
+            watchdog.ready(parts)
+
     failures: list[Exception] = []
     listening = threading.Thread(target=_listen, args=(ears, gate, failures), name="ears")
     with closing(tickets), on_signal(gate.stop):
         listening.start()
         ears.tried.wait(OPENING_S)
         try:
-            gate.run(partial(_beat, pulse, gate, ears, rules))
+            gate.run(beat)
         finally:
             ears.stop()
             listening.join()
@@ -87,6 +100,29 @@ def _listen(ears: Ears, gate: Gate, failures: list[Exception]) -> None:
         log.exception("the ears have failed")
         failures.append(error)
         gate.stop()
+
+
+class _Watched:
+    """The journal, and since when it has been at work: a card that hangs is to be named."""
+
+    def __init__(self, journal: Record, work: Work) -> None:
+        self._journal, self._work = journal, work
+
+    def append(self, reading: Reading, verdict: Verdict) -> Scan:
+        with self._work.going_on():
+            return self._journal.append(reading, verdict)
+
+    def history(self, ticket: Ticket) -> Sequence[Passage]:
+        with self._work.going_on():
+            return self._journal.history(ticket)
+
+    def recent(self, boot_id: str, since_ns: int) -> Sequence[Scan]:
+        with self._work.going_on():
+            return self._journal.recent(boot_id, since_ns)
+
+    def rest(self, now: Moment) -> None:
+        with self._work.going_on():
+            self._journal.rest(now)
 
 
 class _Rules:

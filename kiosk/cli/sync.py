@@ -34,8 +34,20 @@ from kiosk.sync.elsewhere import Elsewhere
 from kiosk.sync.lookup import LookUps
 from kiosk.sync.register import Register
 from kiosk.sync.report import Reports
-from kiosk.sync.run import QUIET_S, REPORTS, Contact, download_once, run_download, run_lookups, run_upload, upload_once
+from kiosk.sync.run import (
+    QUIET_S,
+    REPORTS,
+    TICKETS,
+    UPLOAD,
+    Contact,
+    download_once,
+    run_download,
+    run_lookups,
+    run_upload,
+    upload_once,
+)  # fmt: skip
 from kiosk.sync.upload import Service, Upload
+from kiosk.watchdog import Part, Watchdog
 
 R = TypeVar("R")
 
@@ -45,6 +57,10 @@ LOCK = "sync.lock"
 
 GRACE_S = 1.0
 """How long a request in the air is waited for at the end."""
+
+STEP_S, ROUND_S = 120.0, 900.0
+"""How long a step of the delivery may take, with a request that is given up in it; and a round of the list, in which
+a million tickets may be compared with each other."""
 
 NO_LIST_S = 0.5
 """How often who looks codes up sees whether there is a list by now."""
@@ -190,6 +206,7 @@ def _run(hands: _Hands) -> None:
             run_upload(upload, hands.contact, sync.upload_interval_s, stop, REPORTS)
 
     def fetch() -> None:
+        hands.contact.marks[TICKETS].move()
         with hands.download() as parts:
             run_download(*parts, hands.contact, stop, wake)
 
@@ -200,7 +217,14 @@ def _run(hands: _Hands) -> None:
     jobs = [deliver, _lasting(fetch, stop, DAMAGED, sync.tickets_interval_s), _lasting(look_up, stop)]
     if sync.report_unknown:
         jobs.append(_lasting(report, stop, "not reported: %s"))
-    _work(jobs, hands)
+    marks = hands.contact.marks
+    parts = {
+        "delivery": Part(marks[UPLOAD].moved_ns, sync.upload_interval_s + STEP_S),
+        "ticket list": Part(marks[TICKETS].moved_ns, sync.tickets_interval_s + ROUND_S),
+    }
+    with Watchdog() as watchdog:
+        watchdog.ready(parts)
+        _work(jobs, hands)
 
 
 def _lasting(

@@ -16,6 +16,7 @@ from kiosk.sync.download import Download
 from kiosk.sync.elsewhere import Elsewhere
 from kiosk.sync.lookup import LookUps
 from kiosk.sync.upload import Upload
+from kiosk.watchdog import Mark
 from kiosk.words import stamp
 
 log = logging.getLogger(__name__)
@@ -73,6 +74,8 @@ class Contact:
     last_success: datetime | None = None
     comebacks: int = 0
     estimate: Estimate = field(default_factory=Estimate)
+    marks: dict[str, Mark] = field(default_factory=lambda: {UPLOAD: Mark(), TICKETS: Mark(), REPORTS: Mark()})
+    """When each hand last moved, for systemd's watchdog."""
 
     def went_well(self, part: str) -> None:
         if isinstance(self.problems.get(part), NotSent | NoAnswer):
@@ -110,6 +113,7 @@ def run_upload(upload: Upload, contact: Contact, interval_s: float, stop: thread
     """Deliver until told to stop; a cloud that comes back is not left waiting for a long back-off to end."""
     noticed = 0
     while not stop.is_set():
+        contact.marks[part].move()
         before = contact.comebacks
         wait_s = _step(upload, contact, part)
         noticed += contact.comebacks - before  # that we got through ourselves is no news
@@ -169,6 +173,7 @@ def run_download(
     due, alone = dict.fromkeys(parts, 0.0), dict.fromkeys(parts, 0.0)
     waiting: str | None = None
     while not stop.is_set():
+        contact.marks[TICKETS].move()
         for part, look in parts.items():
             if waiting not in {None, part} and part in SHARING:
                 due[part] = max(due[part], due[waiting])  # and a pass later than that one
