@@ -25,6 +25,7 @@ COMMANDS = {
     "doctor": "Check everything, and say how to mend what is wrong.",
     "tickets": "Show, import and search the ticket list.",
     "retry": "Hand refused scans out again.",
+    "audit": "Print what people did to this kiosk.",
     "reset": "Remove everything this kiosk has recorded and learned.",
     "devices": "Show the scanners that are plugged in, with the lines to configure them.",
     "record": "Write down what a scanner really sends.",

@@ -16,6 +16,7 @@ from kiosk.errors import ConfigError, Refused, ScannerLost
 from kiosk.scanners.binding import Bindings, accept
 from kiosk.scanners.hotplug import hotplug
 from kiosk.scanners.plugged import Plugged, node_name, plugged
+from kiosk.store import audit
 
 LOOK_S = 0.5
 """How often it is looked for what is plugged in, where udev does not tell."""
@@ -51,6 +52,7 @@ def _accept(setup: Setup, lane: str) -> None:
         raise Refused(f"{error.filename}: {error.strerror}: say it as the kiosk's own user (sudo -u kiosk)") from error
     if not accepted:
         raise Refused(f"no scanner is remembered for a lane {lane!r}: there is nothing to accept")
+    audit.note(setup.config.device.data_dir, "device accepted", lane=lane)
     click.echo(f"{lane}: what is plugged in is its scanner from now on", err=True)
 
 

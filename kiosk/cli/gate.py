@@ -21,6 +21,7 @@ from kiosk.pulse import Pulse, online
 from kiosk.scanners import socket as desk
 from kiosk.scanners.binding import Bindings
 from kiosk.scanners.hotplug import hotplug
+from kiosk.store import audit
 from kiosk.store.database import own
 from kiosk.store.journal import Journal
 from kiosk.store.ticketlist import TicketList
@@ -55,6 +56,7 @@ def command(setup: Setup) -> None:
         Watchdog() as watchdog, own(data_dir / "gate.lock", "gate"),
         closing(Journal(data_dir, setup.config.device.id, kept_days)) as journal,
     ):  # fmt: skip
+        audit.note_configuration(data_dir, setup.path, setup.config)
         _run(setup, lanes, journal, tickets, watchdog)
 
 

@@ -25,7 +25,7 @@ from kiosk.cli.options import Setup, with_setup
 from kiosk.cli.status import display_answers
 from kiosk.errors import Refused, StoreError
 from kiosk.model import Delivery
-from kiosk.store import journal, ledger
+from kiosk.store import audit, journal, ledger
 from kiosk.store.database import own, sync_directory
 from kiosk.store.journal import Journal
 from kiosk.store.ledger import Ledger
@@ -47,8 +47,9 @@ DELIVERED_OR_NEVER = frozenset({Delivery.ACKED, Delivery.LOCAL})
 def command(setup: Setup, yes: bool, accepted: int | None) -> None:
     """Remove everything this kiosk has recorded and learned: journal, ledger, ticket list, what other doors told.
 
-    The configuration and the credentials stay. Nothing is removed while a program runs here, nor while there are scans
-    that the cloud does not have: `kiosk sync --once` delivers them, `kiosk export FILE` saves them.
+    The configuration and the credentials stay, and what `kiosk audit` tells. Nothing is removed while a program runs
+    here, nor while there are scans that the cloud does not have: `kiosk sync --once` delivers them, `kiosk export FILE`
+    saves them.
     """
     directory = setup.data_dir()
     with own(directory / "gate.lock", "gate"), own(directory / "sync.lock", "sync"):
@@ -57,7 +58,8 @@ def command(setup: Setup, yes: bool, accepted: int | None) -> None:
         _refuse_undelivered(directory, accepted)
         _confirm(setup.config.device.id, directory, yes=yes)
         remove(directory)
-    click.echo(f"{directory} is empty: the next start begins anew", err=True)
+        audit.note(directory, "reset", lost=accepted or 0)
+    click.echo(f"nothing is left in {directory} but who did this: the next start begins anew", err=True)
 
 
 def _refuse_undelivered(directory: Path, accepted: int | None) -> None:

@@ -6,7 +6,11 @@ import click
 
 from kiosk.cli.options import Setup, with_setup
 from kiosk.errors import Refused
+from kiosk.store import audit
 from kiosk.store.ledger import FILE, hand_out_again
+
+NOTED = 100
+"""How many numbers are written down."""
 
 
 @click.command("retry")
@@ -24,6 +28,7 @@ def command(setup: Setup, numbers: tuple[int, ...], unknown: bool) -> None:
     if not (directory / FILE).exists():
         raise Refused("nothing was ever delivered from here: start `kiosk sync`")
     again = hand_out_again(directory, numbers, unknown=unknown)
+    audit.note(directory, "retry", scans=len(again), numbers=list(again)[:NOTED], unknown=unknown)
     click.echo(f"{len(again)} scans are handed out again", err=True)
     if left := sorted(set(numbers) - set(again)):
         raise Refused(f"not refused, so left alone: {', '.join(map(str, left))}")

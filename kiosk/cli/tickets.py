@@ -17,7 +17,7 @@ from kiosk import clock, disk, words
 from kiosk.cli.options import Setup, with_setup
 from kiosk.errors import NoListYet, Refused
 from kiosk.model import Moment, Ticket
-from kiosk.store import alike, tickets
+from kiosk.store import alike, audit, tickets
 from kiosk.store.alike import Ends
 from kiosk.store.cache import Cache
 from kiosk.store.tickets import ListState
@@ -135,6 +135,7 @@ def import_(setup: Setup, file: Path, event_id: str, names: dict[str, str], as_j
         intake = Intake(store, event_id, clock.now())
         intake.take(track(read_rows(file, names), description="importing", console=screen))
         twice, refused = tickets.codes_used_twice(store.database), _refused(setup, store.database)
+    audit.note(directory, "list imported", event=event_id, tickets=intake.taken, leftOut=intake.rejected)
     _report(intake, twice, refused, as_json=as_json)
     if intake.rejected:
         raise Refused(f"{intake.rejected} of {intake.rejected + intake.taken} rows were left out")
@@ -182,7 +183,9 @@ def accept(setup: Setup, event_id: str | None) -> None:
         if not shrunken:
             raise Refused("no list shrank: there is nothing to accept")
         for state in [shrunken[event_id]] if event_id is not None else shrunken.values():
-            click.echo(f"{store.accept(state)} tickets of event {state.event_id} were taken off")
+            gone = store.accept(state)
+            audit.note(setup.config.device.data_dir, "list accepted", event=state.event_id, tickets=gone)
+            click.echo(f"{gone} tickets of event {state.event_id} were taken off")
 
 
 @command.command()

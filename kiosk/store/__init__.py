@@ -5,4 +5,8 @@
 | `journal.db` | gate       | what happened at this door, what it wants      | the only real loss |
 | `tickets.db` | sync       | what the cloud last told us                    | a download         |
 | `ledger.db`  | sync       | what the cloud has of our journal              | doubled deliveries |
+
+`audit.log` is the exception: whoever does something by hand appends a line. `ballast` is room, and nothing else.
+
+`audit.log` is the exception: whoever does something by hand appends a line. `ballast` is room, and nothing else.
 """

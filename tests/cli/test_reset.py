@@ -47,7 +47,8 @@ def evening(directory: Path, *states: Delivery) -> None:
 
 
 def files(directory: Path) -> list[str]:
-    return sorted(path.name for path in directory.iterdir())
+    """What is there, but for who did what, which stays."""
+    return sorted(path.name for path in directory.iterdir() if path.name != "audit.log")
 
 
 # --- what goes, and what does not ------------------------------------------------------------------------------------
