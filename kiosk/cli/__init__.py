@@ -25,6 +25,7 @@ COMMANDS = {
     "doctor": "Check everything, and say how to mend what is wrong.",
     "tickets": "Show, import and search the ticket list.",
     "retry": "Hand refused scans out again.",
+    "support-bundle": "Pack what somebody needs to help, without names, codes or keys.",
     "audit": "Print what people did to this kiosk.",
     "reset": "Remove everything this kiosk has recorded and learned.",
     "devices": "Show the scanners that are plugged in, with the lines to configure them.",
@@ -45,7 +46,7 @@ class _Lazy(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = importlib.import_module(f"kiosk.cli.{cmd_name}").command
+        command: click.Command = importlib.import_module(f"kiosk.cli.{cmd_name.replace('-', '_')}").command
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -124,19 +124,20 @@ def _give_up() -> NoReturn:
 
 def _opened(file: Path, *, force: bool) -> AbstractContextManager[TextIO]:
     if file != STANDARD_OUTPUT:
-        return _whole(file, force=force)
+        return whole(file, force=force)
     return open(sys.stdout.fileno(), "w", encoding="utf-8", newline="", closefd=False)
 
 
 @contextmanager
-def _whole(file: Path, *, force: bool) -> Iterator[TextIO]:
+def whole(file: Path, *, force: bool, mode: str = "w") -> Iterator[Any]:
     """Open a draft beside the file, which takes its name once all is written and synced. Raises Refused."""
+    text = {} if "b" in mode else {"encoding": "utf-8", "newline": ""}
     _refuse_what_is_there(file, force=force)
     try:
         number, name = tempfile.mkstemp(prefix=f".{file.name}.", suffix=".part", dir=file.parent)  # for the owner only
         draft = Path(name)
         try:
-            with open(number, "w", encoding="utf-8", newline="") as output:  # noqa: PTH123
+            with open(number, mode, **text) as output:  # type: ignore[call-overload]  # noqa: PTH123
                 yield output
                 output.flush()
                 os.fsync(number)
