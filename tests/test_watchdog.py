@@ -13,13 +13,16 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from kiosk.cli.gate import _Watched as Watched
 from kiosk.clock import boottime_ns
 from kiosk.scanners.socket import FILE as DESK
 from kiosk.store.journal import Journal
+from kiosk.sync.run import TICKETS, UPLOAD, Contact, run_download, run_upload
 from kiosk.watchdog import LONGEST_START_S, STALL_S, Mark, Notify, Part, Watchdog, Work, stalled
 
 
@@ -230,3 +233,36 @@ def test_a_card_that_hangs_for_a_while_is_named_and_short_hangs_kill_nobody(kios
     eventually("nothing was lost by it", lambda: len(kiosk.scans()) == 4)
     assert "stands still: mind, journal" in Path(kiosk.directory / "gate.log").read_text()
     systemd.close()
+
+
+# --- what moves them -------------------------------------------------------------------------------------------------
+
+
+def test_a_journal_that_is_at_work_is_told_apart_from_a_mind_that_stands_still():
+    class Record:
+        def __getattr__(self, _name: str) -> Any:
+            return lambda *_: work.moved_ns() == work.moved_ns()  # it stands, while it is at work
+
+    work = Work()
+    watched = Watched(Record(), work)
+    asked: list[Any] = [watched.append(None, None), watched.history(None), watched.recent("", 0)]
+    assert asked == [True] * 3
+    assert work.moved_ns() != work.moved_ns()
+
+
+def test_syncs_hands_move_their_marks_in_each_round_and_not_each_others():
+    stop, contact = threading.Event(), Contact()
+    before = {part: mark.moved_ns() for part, mark in contact.marks.items()}
+    delivering = SimpleNamespace(
+        step=stop.set, problem=None, heard=False, outstanding=lambda: 0, hurry=list, conclude=list
+    )  # fmt: skip
+    run_upload(delivering, contact, 0.01, stop)
+    assert contact.marks[UPLOAD].moved_ns() > before[UPLOAD]
+    assert contact.marks[TICKETS].moved_ns() == before[TICKETS]
+    stop.clear()
+    fetching = SimpleNamespace(
+        look_at_settings=stop.set, look_at_tickets=bool, interval_s=lambda: 0.01,
+        sync=SimpleNamespace(scans_interval_s=1),
+    )  # fmt: skip
+    run_download(fetching, SimpleNamespace(look=bool), contact, stop)
+    assert contact.marks[TICKETS].moved_ns() > before[TICKETS]
