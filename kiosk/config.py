@@ -124,6 +124,10 @@ class Device(_Section):
     id: Word = Field(default_factory=lambda: socket.gethostname()[:64])
     data_dir: FilePath = Path("/var/lib/kiosk")
     runtime_dir: FilePath = Path("/run/kiosk")
+    journal_mirror: FilePath | None = None
+    witness_sync: Literal["each", "second", "none"] = "second"
+    backup_interval_s: Seconds = 3_600.0
+    backups_kept: Annotated[int, Field(ge=1, le=100)] = 3
 
 
 class Cloud(_Section):

@@ -8,6 +8,7 @@ KioskError
 ├── StoreError
 │   ├── NoListYet      decide without a list (`unknown_stale`)
 │   ├── NotRecorded    show "see staff", never green
+│   │   └── Damaged    move the file aside, save what can be read of it, go on with a new one
 │   └── TooNew         stop: the file was written by a newer version
 └── CloudError
     ├── NotSent        nothing left this machine: try again later
@@ -52,6 +53,10 @@ class NoListYet(StoreError):
 
 
 class NotRecorded(StoreError):
+    pass
+
+
+class Damaged(NotRecorded):
     pass
 
 

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from functools import partial
+from pathlib import Path
 
 import click
 
@@ -23,8 +24,9 @@ from kiosk.scanners.binding import Bindings
 from kiosk.scanners.hotplug import hotplug
 from kiosk.store import audit
 from kiosk.store.database import own
-from kiosk.store.journal import Journal
+from kiosk.store.keeper import Keeper
 from kiosk.store.ticketlist import TicketList
+from kiosk.store.upkeep import Plan, Upkeep
 from kiosk.suspicion import Suspicion
 from kiosk.waiting import Waiting
 from kiosk.watch import Ears, Lane
@@ -50,17 +52,25 @@ def command(setup: Setup) -> None:
     log_to_stderr("gate")
     data_dir, _ = setup.data_dir(), setup.runtime_dir()
     lanes = _lanes(setup)
-    kept_days = setup.config.sync.retention_days
     tickets = TicketList(data_dir, setup.config.gate.code_rules)
     with (
         Watchdog() as watchdog, own(data_dir / "gate.lock", "gate"),
-        closing(Journal(data_dir, setup.config.device.id, kept_days)) as journal,
+        closing(_keeper(setup.config, data_dir)) as journal,
     ):  # fmt: skip
         audit.note_configuration(data_dir, setup.path, setup.config)
         _run(setup, lanes, journal, tickets, watchdog)
 
 
-def _run(setup: Setup, lanes: list[Lane], journal: Journal, tickets: TicketList, watchdog: Watchdog) -> None:
+def _keeper(found: config.Config, data_dir: Path) -> Keeper:
+    device = found.device
+    plan = Plan(device.journal_mirror, device.witness_sync, device.backup_interval_s, device.backups_kept)
+    upkeep = Upkeep(data_dir, plan)
+    keeper = Keeper(data_dir, device.id, found.sync.retention_days, upkeep)
+    upkeep.start()
+    return keeper
+
+
+def _run(setup: Setup, lanes: list[Lane], journal: Keeper, tickets: TicketList, watchdog: Watchdog) -> None:
     pulse, mind, recording = Pulse(setup.config.device.runtime_dir, "gate"), Mark(), Work()
     rules = _Rules(setup.config.gate, tickets)
     reached = partial(online, setup.config.device.runtime_dir)
@@ -75,7 +85,7 @@ def _run(setup: Setup, lanes: list[Lane], journal: Journal, tickets: TicketList,
 
     def beat() -> None:
         mind.move()
-        _beat(pulse, gate, ears, rules)
+        _beat(pulse, gate, ears, rules, journal)
         if any(scanner["connected"] for scanner in ears.state()):  # manual entry counts
             watchdog.ready(parts)
 
@@ -143,7 +153,7 @@ class _Rules:
         return self._joined
 
 
-def _beat(pulse: Pulse, gate: Gate, ears: Ears, rules: Callable[[], Rules]) -> None:
+def _beat(pulse: Pulse, gate: Gate, ears: Ears, rules: Callable[[], Rules], journal: Keeper) -> None:
     answer = gate.shown.answer
     pulse.beat(
         version=__version__,
@@ -151,6 +161,7 @@ def _beat(pulse: Pulse, gate: Gate, ears: Ears, rules: Callable[[], Rules]) -> N
         scanners=[one | {"hint": gate.suspicion.hint(str(one["name"])) or one["hint"]} for one in ears.state()],
         events=list(rules().events),
         fault=gate.fault,
+        journal=journal.facts(),
         shown={
             "turn": gate.shown.turn,
             "lane": gate.shown.lane,

@@ -5,6 +5,7 @@ The order in which files go is what a kill or a power cut in the middle leaves b
 - The ledger goes before the journal. Half done, that is a kiosk that lost its ledger: sync looks at what the cloud has
   before it sends anything. The other way round an old ledger would lie beside a new journal, whose scans begin at 1
   again, and would call them delivered that nobody has seen.
+- What the journal could be put together again from goes before it, or a start in between would bring it back.
 - A file goes before its write-ahead log: a log without its file is nothing, a file without its log has lost its end.
 - Each kind is gone on disk before the next one goes. The locks go last, held all the while: that sync's is there tells
   sync that a ledger was lost, and is not the first of all.
@@ -31,8 +32,13 @@ from kiosk.store.journal import Journal
 from kiosk.store.ledger import Ledger
 from kiosk.store.outlook import Outlook
 
-FILES = ("ledger.db*", "journal.db*", "tickets.db*", "heard.db*", "ballast", "gate.lock", "sync.lock")
+FILES = (
+    "ledger.db*", "witness*/*", "backup/*", "quarantine/*/*", "quarantine/*", "recover*",
+    "journal.db*", "tickets.db*", "heard.db*", "ballast", "gate.lock", "sync.lock",
+)  # fmt: skip
 """What goes, in this order; each file with its write-ahead log and its backups."""
+
+MIRRORED = "witness*/*"
 
 DELIVERED_OR_NEVER = frozenset({Delivery.ACKED, Delivery.LOCAL})
 
@@ -56,7 +62,10 @@ def command(setup: Setup, yes: bool, accepted: int | None) -> None:
         if display_answers(setup.config.display):
             raise Refused("kiosk display is running here: stop it first, or it goes on showing what was")
         _refuse_undelivered(directory, accepted)
+        mirror = _reached(setup.config.device.journal_mirror)
         _confirm(setup.config.device.id, directory, yes=yes)
+        if mirror is not None:
+            _remove(mirror, MIRRORED)
         remove(directory)
         audit.note(directory, "reset", lost=accepted or 0)
     click.echo(f"nothing is left in {directory} but who did this: the next start begins anew", err=True)
@@ -95,6 +104,13 @@ def _bring_up_to_date(directory: Path) -> None:
         Ledger(directory).close()
 
 
+def _reached(mirror: Path | None) -> Path | None:
+    """A second record that is not there now would bring everything back once it is. Raises Refused."""
+    if mirror is not None and not mirror.is_dir():
+        raise Refused(f"the second record in {mirror} cannot be reached: plug it in, or take journal_mirror out")
+    return mirror
+
+
 def _confirm(device_id: str, directory: Path, *, yes: bool) -> None:
     if yes:
         return
@@ -108,9 +124,17 @@ def _confirm(device_id: str, directory: Path, *, yes: bool) -> None:
 def remove(directory: Path) -> None:
     """Remove what a kiosk keeps, in the one order that may end at any point."""
     for pattern in FILES:
-        for path in doomed(directory, pattern):
-            path.unlink()
-        sync_directory(directory)
+        _remove(directory, pattern)
+
+
+def _remove(directory: Path, pattern: str) -> None:
+    """Remove the files of one kind, and the directories that were made for them."""
+    for path in doomed(directory, pattern):
+        path.unlink()
+    if made := pattern.rpartition("/")[0]:
+        for place in [path for path in directory.glob(made) if path.is_dir() and not any(path.iterdir())]:
+            place.rmdir()
+    sync_directory(directory)
 
 
 def doomed(directory: Path, pattern: str) -> Iterator[Path]:

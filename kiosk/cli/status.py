@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from typing import Any
@@ -15,6 +16,7 @@ from kiosk import __version__, clock, config, disk, pulse
 from kiosk.cli.options import Setup, with_setup
 from kiosk.model import Delivery
 from kiosk.settings import Settings, rules
+from kiosk.store import recovery, upkeep
 from kiosk.store.outlook import Outlook
 
 RUNNING, DOWN = "running", "down"
@@ -41,6 +43,7 @@ def status(setup: Setup) -> dict[str, Any]:
         "display": RUNNING if display_answers(setup.config.display) else DOWN,
         "scanners": _scanners(setup, gate),
         **_from_files(setup, (sync or {}).get("eta_s") if pulse.alive(sync) else None),
+        "journal": _journal(setup, gate),
         "cloud": _cloud(sync or {}),
         "clock": clock.quality(),
         "disk": _disk(setup),
@@ -99,6 +102,17 @@ def display_answers(display: config.Display) -> bool:
         connection.close()
 
 
+def _journal(setup: Setup, gate: dict[str, Any] | None) -> dict[str, Any]:
+    """What secures the journal. `witness` is None while no gate runs that could say."""
+    said = (gate.get("journal") or {}) if gate is not None and pulse.alive(gate) else {}
+    data_dir = setup.config.device.data_dir
+    return {
+        "witness": said.get("witness"),
+        "recovered": recovery.last_report(data_dir),
+        "backup": upkeep.age_s(data_dir, time.time()),
+    }
+
+
 def _disk(setup: Setup) -> dict[str, Any]:
     try:
         found = disk.volume(setup.config.device.data_dir)
@@ -111,6 +125,18 @@ def _disk(setup: Setup) -> dict[str, Any]:
         "volatile": found.volatile,
         "warning": disk.warning(found),
     }
+
+
+def _journal_lines(journal: dict[str, Any]) -> Iterator[str]:
+    age = f"{journal['backup']} s old" if journal["backup"] is not None else "none yet"
+    yield f"journal    second record {journal['witness'] or 'not looked at'}, backup {age}"
+    if (recovered := journal["recovered"]) is not None:
+        yield (
+            f"           MENDED at {recovered['at']}: {recovered['scans']} scans saved, {recovered['missing']} lost; "
+            f"{recovered['reason']}"
+        )
+        if recovered["quarantine"]:
+            yield f"           the damaged files are kept in {recovered['quarantine']}"
 
 
 def _lines(found: dict[str, Any]) -> Iterator[str]:
@@ -131,6 +157,7 @@ def _lines(found: dict[str, Any]) -> Iterator[str]:
     eta = f", delivered in about {outbox['etaSeconds']} s" if outbox["etaSeconds"] is not None else ""
     yield "outbox     " + ", ".join(f"{outbox[state]} {state}" for state in OPEN_STATES) + eta
     yield "counts     " + ", ".join(f"{number} {what}" for what, number in counts.items())
+    yield from _journal_lines(found["journal"])
     reached = "reachable" if cloud["reachable"] else "not reachable"
     yield f"cloud      {reached}, last success {cloud['lastSuccess'] or 'never'}" + (
         f", last error: {cloud['lastError']}" if cloud["lastError"] else ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import sqlite3
 import sys
 import threading
@@ -25,9 +26,9 @@ from kiosk.cloud.portier import Portier
 from kiosk.config import Config
 from kiosk.errors import NoListYet, StoreError, TooNew
 from kiosk.pulse import BEAT_S, Pulse
-from kiosk.store import journal, tickets
+from kiosk.store import journal, ledger, recovery, ticketrows, tickets
 from kiosk.store.cache import Cache
-from kiosk.store.database import own
+from kiosk.store.database import is_damage, own
 from kiosk.store.ledger import Ledger, withdraw_reports
 from kiosk.sync.download import Download, selected
 from kiosk.sync.elsewhere import Elsewhere
@@ -65,7 +66,10 @@ a million tickets may be compared with each other."""
 NO_LIST_S = 0.5
 """How often who looks codes up sees whether there is a list by now."""
 
-DAMAGED = "%s: remove it, and it is fetched again"
+LOOK_S = 1.0
+"""How long a start looks for damage in each file."""
+
+DAMAGED = "the list: %s"
 FULL = "%s: make room on the disk; the list is taken in then"
 
 
@@ -82,13 +86,29 @@ def command(setup: Setup, once: bool) -> None:
     data_dir, pulse = setup.data_dir(), Pulse(setup.runtime_dir(), "sync")
     ran_before = (data_dir / LOCK).exists() or bool(pulse.last()) or journal.is_of_another_boot(data_dir)
     with own(data_dir / LOCK, "sync"):
+        _mend(data_dir, LOOK_S)
         hands = _Hands(setup.config, data_dir, pulse, ran_before=ran_before)
-        if not setup.config.sync.report_unknown:
-            withdraw_reports(data_dir)
-        with on_signal(hands.stop.set):
+        try:
+            if not setup.config.sync.report_unknown:
+                withdraw_reports(data_dir)
+            with on_signal(hands.stop.set):
+                if once:
+                    sys.exit(0 if _pass(hands) else 1)
+                _run(hands)
+        except (StoreError, sqlite3.Error) as error:
+            if not is_damage(error):
+                raise
+            log.error("%s", error)
+            _mend(data_dir, None)
             if once:
-                sys.exit(0 if _pass(hands) else 1)
-            _run(hands)
+                raise
+            os.execv(sys.executable, sys.orig_argv)  # noqa: S606  # begin anew: a request in the air ends with us
+
+
+def _mend(data_dir: Path, box_s: float | None) -> None:
+    """Move what is damaged of our own files aside: it is fetched, or looked up in the cloud, again."""
+    for name, why, place in recovery.mend(data_dir, (ledger.FILE, ticketrows.FILE), box_s):
+        log.error("%s is damaged (%s): it is kept in %s and made anew", name, why, place)
 
 
 class _Hands:
@@ -241,6 +261,8 @@ def _lasting(
             except NoListYet:
                 stop.wait(NO_LIST_S)
             except (StoreError, sqlite3.Error) as error:
+                if is_damage(error):
+                    raise
                 log.error(_words(error, words), error)
                 stop.wait(again_s)
 

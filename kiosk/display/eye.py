@@ -129,6 +129,7 @@ class Eye:
             ],
             "events": list(said.get("events") or []),
             "fault": short(said.get("fault")),
+            "notice": short((said.get("journal") or {}).get("notice")),
         }
 
     def _blind(self, beat: Beat | None, newest: int, now: Moment) -> bool:

@@ -176,6 +176,14 @@ def sync_directory(path: Path) -> None:
         os.close(descriptor)
 
 
+def is_damage(error: BaseException | None) -> bool:
+    """Tell whether this error, or its cause, says that a file's content is damaged: not locked, full or forbidden."""
+    if isinstance(error, StoreError):
+        return is_damage(error.__cause__)
+    code = getattr(error, "sqlite_errorcode", 0)
+    return code & 0xFF in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB} or code == sqlite3.SQLITE_IOERR_SHORT_READ
+
+
 def to_ms(at: datetime) -> int:
     """Return an aware time as whole milliseconds since 1970, as every file keeps it."""
     return (at - EPOCH) // timedelta(milliseconds=1)

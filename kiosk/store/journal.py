@@ -11,7 +11,7 @@ import itertools
 import json
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -19,11 +19,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from kiosk import clock
-from kiosk.errors import NoListYet, NotRecorded, StoreError
+from kiosk.errors import Damaged, NoListYet, NotRecorded, StoreError
 from kiosk.model import Direction, Moment, Parcel, Passage, Reading, Reason, Result, Scan, Ticket, Verdict
 from kiosk.store import pruning, scanrows, wanted
 from kiosk.store.ballast import Ballast
-from kiosk.store.database import Schema, from_ms, open_for_reading, open_for_writing, to_ms, transaction
+from kiosk.store.database import Schema, from_ms, is_damage, open_for_reading, open_for_writing, to_ms, transaction
 from kiosk.store.pruning import Pruning
 from kiosk.store.scanrows import COLUMNS, INSERT, as_row, as_scan
 
@@ -62,9 +62,18 @@ class Counts:
 class Journal:
     """The gate's pen. Not for any other thread than the one that opened it."""
 
-    def __init__(self, directory: Path, device_id: str, retention_days: float | None = None) -> None:
-        """Open it; `retention_days` is how long delivered scans are kept, None for ever. Raises StoreError."""
-        self.device_id = device_id
+    def __init__(
+        self,
+        directory: Path,
+        device_id: str,
+        retention_days: float | None = None,
+        note: Callable[[Sequence[object]], object] = len,
+    ) -> None:
+        """Open it; `retention_days` is how long delivered scans are kept, None for ever. Raises StoreError.
+
+        `note` takes each row once it is on disk, and never raises.
+        """
+        self.device_id, self._note = device_id, note
         self._ballast = Ballast(directory)
         self._database = self._ballast.make_room_for(partial(open_for_writing, directory / FILE, SCHEMA, "FULL"))
         self._database.execute("PRAGMA cache_size = -8000")
@@ -92,17 +101,42 @@ class Journal:
             self._seq + 1, _uuid7(time_ms), from_ms(time_ms), self.device_id, reading.moment, reading.lane,
             reading.code, verdict, raw,
         )  # fmt: skip
+        row = as_row(scan, time_ms, wall_ms)
         self._failed = True
         with _or_not_recorded():
-            self._ballast.make_room_for(partial(self._insert, as_row(scan, time_ms, wall_ms)))
+            self._ballast.make_room_for(partial(self._insert, row))
         self._failed = False
         self._seq, self._time_ms = scan.seq, time_ms
         self._unfolded += 1
+        self._note(row)
         return scan
 
     def _insert(self, row: Sequence[object]) -> None:
         with transaction(self._database):
             self._database.execute(INSERT, row)
+
+    @property
+    def upto(self) -> int:
+        """The newest scan's number, 0 when there is none."""
+        return self._seq
+
+    def newest(self) -> Scan | None:
+        """Return the newest scan. Raises NotRecorded."""
+        with _or_not_recorded():
+            found = scans(self._database, [self._seq])
+        return found[0] if found else None
+
+    def restore(self, rows: Iterable[Sequence[object]]) -> int:
+        """Append scans that were lost, as they were; return how many. Raises NotRecorded; nothing was restored then.
+
+        A file that has lost its log may lie to its index, which is built again.
+        """
+        with _or_not_recorded(), transaction(self._database):
+            number = self._database.executemany(INSERT, rows).rowcount
+            if number:
+                self._database.execute("REINDEX scan_by_ticket")
+        self._seq, self._time_ms = self._last()
+        return number
 
     def want(self, barcode: str, moment: Moment) -> None:
         """Let sync look a code up at once. Raises NotRecorded."""
@@ -158,7 +192,8 @@ def _or_not_recorded() -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:
-        raise NotRecorded(f"journal.db: {error}") from error
+        meaning = Damaged if is_damage(error) else NotRecorded
+        raise meaning(f"journal.db: {error}") from error
 
 
 def reader(directory: Path) -> sqlite3.Connection:

@@ -14,7 +14,10 @@ import pytest
 
 from kiosk.clock import now
 from kiosk.model import Direction, Reading, Reason, Result, Ticket, Verdict
+from kiosk.sandbox import generate_tickets
 from kiosk.store.journal import Journal
+
+EVENT_ID = "62a1c0ffee0000000000e001"
 
 
 def test_one_pass_fetches_settings_events_and_the_list(kiosk, cloud):
@@ -165,4 +168,44 @@ def test_a_damaged_list_costs_no_delivery_and_is_said(kiosk, cloud, eventually, 
         said = (kiosk.directory / "sync.log").read_text(encoding="utf-8")
     assert len(cloud.scans()) == 1
     assert "tickets.db" in said
-    assert "remove it" in said
+    (kept,) = kiosk.data_dir.glob("quarantine/*/tickets.db")
+    assert kept.read_bytes().startswith(b"this is no database")
+    assert str(kept.parent) in said
+
+
+def overwrite(path, first_page: int) -> None:
+    with path.open("rb+") as file:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(first_page * 4096)
+        file.write(os.urandom(size - first_page * 4096))
+
+
+def test_a_list_that_is_damaged_while_sync_runs_is_moved_aside_and_fetched_again(kiosk, cloud, eventually):
+    kiosk.call("sync", "--once")
+    with closing(sqlite3.connect(kiosk.data_dir / "tickets.db")) as folded:
+        folded.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    process = kiosk.start("sync")
+    eventually("it reaches the cloud", lambda: kiosk.status()["cloud"]["reachable"])
+    overwrite(kiosk.data_dir / "tickets.db", 2)
+    cloud.add_tickets(list(generate_tickets(90, EVENT_ID))[60:])
+    record(kiosk, "CODE00001")
+    eventually("the list is here again", lambda: list(kiosk.data_dir.glob("quarantine/*/tickets.db")))
+    eventually("and whole", lambda: kiosk.status()["tickets"] | {"ageSeconds": 0} == whole(90))
+    eventually("and deliveries go on", lambda: [scan["delivery"] for scan in kiosk.scans()] == ["acked"])
+    assert process.poll() is None
+
+
+def whole(number: int) -> dict[str, object]:
+    return {
+        "total": number, "complete": True, "ageSeconds": 0, "expected": None, "refused": [], "shrunkTo": None
+    }  # fmt: skip
+
+
+def test_a_damaged_ledger_is_moved_aside_and_nothing_is_delivered_twice(kiosk, cloud):
+    record(kiosk, "CODE00001")
+    kiosk.call("sync", "--once")
+    overwrite(kiosk.data_dir / "ledger.db", 0)
+    kiosk.call("sync", "--once")
+    assert [scan["delivery"] for scan in kiosk.scans()] == ["acked"]
+    assert len(cloud.scans()) == 1
+    assert list(kiosk.data_dir.glob("quarantine/*/ledger.db"))

@@ -76,6 +76,7 @@ function banners({ gate, tickets, outbox, disk, syncAlive, online, cloudProblem,
   const open = gate.events.length > 0;
   const bad = [
     gate.fault && `Fault: ${gate.fault}`,
+    gate.notice,
     !open && "The gate is closed: no event is selected",
     ...missing.map((scanner) => `Scanner “${scanner.name}” is missing`),
     outbox?.refused && `${number(outbox.refused)} scans were refused by the cloud`,

@@ -3,7 +3,7 @@
 
 /**
  * @typedef {{name: string, kind: string, connected: boolean, hint: string | null}} Scanner
- * @typedef {{alive: boolean, scanners: Scanner[], events: string[], fault: string | null}} Gate
+ * @typedef {{alive: boolean, scanners: Scanner[], events: string[], fault: string | null, notice?: string | null}} Gate
  * @typedef {{showing: number, ageMs: number, seq: number | null, lane: string, headline: string, result: string,
  *   reason: string | null, message: string, ticketName: string | null, name: string | null, area: string | null,
  *   row: string | null, seat: string | null, type: string | null, codeEnd: string | null, repeated: boolean}} Shown

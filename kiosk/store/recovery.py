@@ -1,0 +1,159 @@
+"""A damaged file: noticed, moved aside with its logs, never deleted. A journal is put together again from the rest.
+
+    journal.db, -wal, -shm → quarantine/<time>/ → what can be read of them, the newest backup, the witness → a draft
+    → journal.db
+
+The draft takes its name once it is whole and on disk. `recovered.json` in the quarantine says that this is done: where
+it is missing, whoever starts next begins with the draft again. A lock, a full disk, a missing permission is no damage.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+import time
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from kiosk.store import backup, salvage
+from kiosk.store.database import Schema, is_damage, open_for_writing, sync_directory
+
+DIRECTORY = "quarantine"
+REPORT = "recovered.json"
+DRAFT = "recovery.draft"
+
+IMPOSSIBLE_VERSION = 10_000
+"""No kiosk has ever written a file of this version: it is damaged, not newer."""
+
+
+def damage(path: Path, box_s: float | None) -> str | None:
+    """Return what is wrong with a file's content, None where nothing is known to be; look for so long at most.
+
+    What keeps it from being opened otherwise is for its owner to find out.
+    """
+    if not path.exists():
+        return None
+    if path.stat().st_size == 0:
+        return "it is empty"
+    try:
+        with closing(sqlite3.connect(f"file:{quote(str(path.absolute()))}?mode=ro", uri=True)) as database:
+            return _look_through(database, box_s)
+    except sqlite3.Error as error:
+        return str(error) if is_damage(error) else None
+
+
+def _look_through(database: sqlite3.Connection, box_s: float | None) -> str | None:
+    database.execute("PRAGMA busy_timeout = 250")
+    if database.execute("PRAGMA user_version").fetchone()[0] > IMPOSSIBLE_VERSION:
+        return "its version is none that there is"
+    deadline = time.monotonic() + (box_s if box_s is not None else float("inf"))
+    database.set_progress_handler(lambda: int(time.monotonic() > deadline), 1_000)
+    found: str = database.execute("PRAGMA quick_check(1)").fetchone()[0]
+    return None if found == "ok" else found.replace("\n", " ")
+
+
+def lacks(path: Path, table: str) -> bool:
+    """Tell whether a file that once was made does not have this table any more. Raises sqlite3.Error."""
+    with closing(sqlite3.connect(f"file:{quote(str(path.absolute()))}?mode=ro", uri=True)) as database:
+        version = database.execute("PRAGMA user_version").fetchone()[0]
+        return bool(version) and not database.execute("SELECT 1 FROM sqlite_schema WHERE name = ?", (table,)).fetchone()
+
+
+def set_aside(directory: Path, name: str, *, unfinished: Path | None = None) -> Path:
+    """Move a file and its logs into the quarantine and return where they are. Raises OSError.
+
+    The file goes before its log: one without its log has lost its end and does not look so.
+    """
+    place = unfinished or _new_place(directory / DIRECTORY)
+    for path in (directory / f"{name}{ending}" for ending in ("", "-wal", "-shm")):
+        if path.exists():
+            path.rename(place / path.name)
+            sync_directory(place)
+            sync_directory(directory)
+    return place
+
+
+def _new_place(quarantine: Path) -> Path:
+    quarantine.mkdir(exist_ok=True)
+    sync_directory(quarantine.parent)
+    stamp = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
+    names = (stamp, *(f"{stamp}-{number}" for number in range(2, 1_000)))
+    place = next(quarantine / name for name in names if not (quarantine / name).exists())
+    place.mkdir()
+    sync_directory(quarantine)
+    return place
+
+
+def unfinished(directory: Path, name: str) -> Path | None:
+    """Return where a file lies that was moved aside and of which nothing new was made yet."""
+    for place in sorted((directory / DIRECTORY).glob("*Z*"), reverse=True):
+        if (place / name).exists():
+            return place if not (place / REPORT).exists() else None
+    return None
+
+
+def rebuild(directory: Path, name: str, schema: Schema, witness: Path | None, place: Path) -> dict[str, Any]:
+    """Put the journal together again from what was moved to `place`, and return how that went.
+
+    Raises StoreError, sqlite3.Error and OSError: nothing stands under the journal's name then.
+    """
+    draft = directory / DRAFT
+    for ending in ("", "-wal", "-shm", "-journal"):
+        (directory / f"{DRAFT}{ending}").unlink(missing_ok=True)
+    open_for_writing(draft, schema, "NORMAL").close()
+    with closing(sqlite3.connect(f"file:{quote(str(draft.absolute()))}", uri=True, isolation_level=None)) as database:
+        database.execute("PRAGMA journal_mode = MEMORY").fetchone()
+        database.execute("PRAGMA synchronous = OFF")
+        with salvage.unbound(database):
+            read = salvage.copy(database, place / name, 0) if (place / name).exists() else False
+            if (newest := backup.newest(directory)) is not None:
+                salvage.copy(database, newest, 0)
+            if witness is not None:
+                salvage.complete(database, witness)
+        found = {"readable": read, **counted(database)}
+    with draft.open("rb+") as file:
+        os.fsync(file.fileno())
+    draft.rename(directory / name)
+    sync_directory(directory)
+    return found
+
+
+def counted(database: sqlite3.Connection) -> dict[str, int]:
+    """Return how many scans there are, and how many numbers are missing that were not removed in due time."""
+    scans, newest = database.execute("SELECT count(*), coalesce(max(seq), 0) FROM scan").fetchone()
+    removed = database.execute("SELECT coalesce(max(upto), 0) FROM pruned").fetchone()[0]
+    kept = database.execute("SELECT count(*) FROM scan WHERE seq > ?", (removed,)).fetchone()[0]
+    return {"scans": scans, "missing": max(0, newest - removed - kept)}
+
+
+def report(path: Path, facts: dict[str, Any]) -> None:
+    """Write down how a recovery went, whole and on disk. Raises OSError."""
+    draft = path.with_suffix(".draft")
+    with draft.open("w", encoding="utf-8") as file:
+        json.dump(facts, file)
+        file.flush()
+        os.fsync(file.fileno())
+    draft.replace(path)
+    sync_directory(path.parent)
+
+
+def last_report(directory: Path) -> dict[str, Any] | None:
+    """Return how the last recovery went, None where there was none."""
+    try:
+        found = json.loads((directory / REPORT).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def mend(directory: Path, names: tuple[str, ...], box_s: float | None) -> list[tuple[str, str, Path]]:
+    """Move files aside that are damaged and that their owner makes anew; return which, why, and where to.
+
+    Raises OSError.
+    """
+    found = {name: damage(directory / name, box_s) for name in names}
+    return [(name, why, set_aside(directory, name)) for name, why in found.items() if why is not None]
