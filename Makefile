@@ -28,6 +28,7 @@ bench: $(STAMP)-test
 soak: $(STAMP)-test
 	KIOSK_EXAMPLES=4000 $(BIN)/python -m pytest --timeout 3600 tests/sync/test_exactly_once.py
 	KIOSK_SOAK=2000 $(BIN)/python -m pytest --timeout 3600 -s tests/test_delivery.py -k any_faults_and_kills
+	KIOSK_SOAK=100 $(BIN)/python -m pytest --timeout 3600 tests/test_damage.py
 
 lint: $(STAMP)-test
 	$(BIN)/ruff format --check .

@@ -18,6 +18,7 @@ from kiosk import config, disk
 from kiosk.cli.aside import Aside
 from kiosk.config import Config
 from kiosk.errors import ConfigError
+from kiosk.store.database import sync_directory
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -59,13 +60,21 @@ class Setup:
     def _directory(self, key: str) -> Path:
         directory: Path = getattr(self.config.device, key)
         try:
-            directory.mkdir(parents=True, exist_ok=True)
+            _make(directory)
         except OSError as error:
             text = f"{directory} cannot be made: {error.strerror}: make it, or name another one"
             raise self.error("device", key, text) from error
         if not os.access(directory, os.W_OK | os.X_OK):
             raise self.error("device", key, f"{directory} is not writable for this user: chown it, or name another one")
         return directory
+
+
+def _make(directory: Path) -> None:
+    """Make a directory with all above it, each on disk: what is synced inside one that is not is lost with it."""
+    if not directory.is_dir():
+        _make(directory.parent)
+        directory.mkdir(exist_ok=True)
+        sync_directory(directory.parent)
 
 
 def with_setup(function: Callable[Concatenate[Setup, P], R]) -> Callable[P, R]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import itertools
 import json
-import os
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -25,7 +24,7 @@ from kiosk.store import pruning, scanrows, wanted
 from kiosk.store.ballast import Ballast
 from kiosk.store.database import Schema, from_ms, is_damage, open_for_reading, open_for_writing, to_ms, transaction
 from kiosk.store.pruning import Pruning
-from kiosk.store.scanrows import COLUMNS, INSERT, as_row, as_scan
+from kiosk.store.scanrows import COLUMNS, INSERT, as_row, as_scan, uuid7
 
 SCHEMA = Schema("journal", (scanrows.TABLE, (wanted.TABLE,), pruning.TABLES))
 
@@ -98,7 +97,7 @@ class Journal:
         time_ms = max(wall_ms, self._time_ms + 1)  # device and time name one scan, even when the clock steps back
         raw = None if reading.raw == reading.code.encode() else reading.raw
         scan = Scan(
-            self._seq + 1, _uuid7(time_ms), from_ms(time_ms), self.device_id, reading.moment, reading.lane,
+            self._seq + 1, uuid7(time_ms), from_ms(time_ms), self.device_id, reading.moment, reading.lane,
             reading.code, verdict, raw,
         )  # fmt: skip
         row = as_row(scan, time_ms, wall_ms)
@@ -119,12 +118,6 @@ class Journal:
     def upto(self) -> int:
         """The newest scan's number, 0 when there is none."""
         return self._seq
-
-    def newest(self) -> Scan | None:
-        """Return the newest scan. Raises NotRecorded."""
-        with _or_not_recorded():
-            found = scans(self._database, [self._seq])
-        return found[0] if found else None
 
     def restore(self, rows: Iterable[Sequence[object]]) -> int:
         """Append scans that were lost, as they were; return how many. Raises NotRecorded; nothing was restored then.
@@ -326,11 +319,3 @@ def _add(counts: Counts, kind: str, result: Result, reason: Reason, number: int)
     else:
         counts.checkout += number
         counts.inside -= number if reason is not Reason.NOT_INSIDE else 0
-
-
-def _uuid7(time_ms: int) -> str:
-    """A version 7 UUID (RFC 9562): 48 bits of time, then 74 random ones."""
-    value = (time_ms & (1 << 48) - 1) << 80 | int.from_bytes(os.urandom(10), "big")
-    value = value & ~(0xF << 76) & ~(0x3 << 62) | 0x7 << 76 | 0x2 << 62
-    text = f"{value:032x}"
-    return "-".join((text[:8], text[8:12], text[12:16], text[16:20], text[20:]))

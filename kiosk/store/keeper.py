@@ -32,16 +32,13 @@ BOX_S = 0.25
 AGAIN_S = 30.0
 """How soon after a recovery, or after one that failed, the next one may be tried."""
 
-AT_ONCE = 1_000
-"""So many scans the witness may lack for the start to wait until it has them."""
-
 
 class Keeper:
     """Stands in for the journal, and belongs to the same thread. `notice` is for staff."""
 
     def __init__(self, directory: Path, device_id: str, retention_days: float, upkeep: Upkeep) -> None:
         """Open the journal, mended where it must be. Raises TooNew, StoreError."""
-        self._directory, self._upkeep = directory, upkeep
+        self._directory, self._upkeep, self._follower = directory, upkeep, upkeep.follower
         self._open: Callable[[], Journal] = lambda: Journal(directory, device_id, retention_days, upkeep.note)
         self._device_id = device_id
         self._next_s = 0.0
@@ -59,9 +56,10 @@ class Keeper:
             return self._sound().append(reading, verdict)
         except Damaged as error:
             self._recover(str(error))
-        newest = self._sound().newest()
-        if newest is not None and newest.moment == reading.moment and newest.lane == reading.lane:
-            return newest  # it had been recorded all the same
+        same = self._sound().recent(reading.moment.boot_id, reading.moment.boottime_ns)
+        for scan in same:
+            if (scan.lane, scan.moment.boottime_ns) == (reading.lane, reading.moment.boottime_ns):
+                return scan  # it had been recorded all the same
         return self._sound().append(reading, verdict)
 
     def want(self, barcode: str, moment: Moment) -> None:
@@ -80,8 +78,8 @@ class Keeper:
             self._recover(found)
         elif self._broken is None and self._inode() != self._opened_inode:
             self._recover("it was removed, or replaced by another file")
-        elif self._upkeep.ahead:
-            self._upkeep.ahead = False
+        elif self._follower.ahead:
+            self._follower.ahead = False
             self._complete(self._sound())
         else:
             self._mended(lambda journal: journal.rest(now))
@@ -116,7 +114,7 @@ class Keeper:
 
     def facts(self) -> dict[str, str | None]:
         """Return what there is to tell: how the witness is, and what staff should know."""
-        return {"witness": self._upkeep.problem or "ok", "notice": self.notice}
+        return {"witness": self._follower.problem or "ok", "notice": self.notice}
 
     # --- opening -----------------------------------------------------------------------------------------------------
 
@@ -157,7 +155,7 @@ class Keeper:
         )
 
     def _witness(self) -> Path | None:
-        return self._upkeep.witness.directory if self._upkeep.witness is not None else None
+        return self._follower.witness.directory if self._follower.witness is not None else None
 
     def _is_strange(self) -> bool:
         """Tell whether the witness, which came on a medium of its own, is another kiosk's."""
@@ -190,17 +188,17 @@ class Keeper:
         """Hold journal and witness beside each other: who lacks scans gets them from the other."""
         self._opened_inode = self._inode()
         try:
-            with closing(reader(self._directory)) as database:
-                if not journal.upto and self._is_strange():
-                    self._upkeep.put_away()
-                self._upkeep.compare(database)
-                self._upkeep.follow(database, AT_ONCE)
+            if not journal.upto and self._is_strange():
+                self._follower.put_away()
+            self._follower.settle()
         except OSError as error:
             log.warning("the second record of scans: %s", error)
         except sqlite3.Error as error:
             journal.close()
             raise StoreError(f"{FILE}: {error}") from error
-        self._complete(journal)
+        if self._follower.ahead:
+            self._follower.ahead = False
+            self._complete(journal)
         return journal
 
     def _complete(self, journal: Journal) -> None:

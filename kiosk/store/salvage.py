@@ -11,6 +11,7 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from urllib.parse import quote
 
+from kiosk.model import ClockQuality, Direction, Reason, Result
 from kiosk.store.database import transaction
 from kiosk.store.scanrows import INSERT, as_scan
 from kiosk.store.witness import NAMES, SEQ, Row, first_seq, rows_of, segments
@@ -24,6 +25,10 @@ PROBES = 20_000
 BEYOND = 1 << 20
 """So far is looked where the end cannot be read."""
 
+_WORDS: dict[str, frozenset[object]] = {
+    "clock": frozenset(ClockQuality), "type": frozenset(Direction), "result": frozenset(Result),
+    "reason": frozenset(Reason),
+}  # fmt: skip
 _TRIGGERS = "SELECT type, name, sql FROM sqlite_schema WHERE type IN ('trigger', 'index') AND sql IS NOT NULL"
 _TABLES = (
     "SELECT name, wr FROM pragma_table_list WHERE schema = 'main' AND type = 'table' "
@@ -107,8 +112,16 @@ class _Table:
         mine = draft.execute("SELECT name FROM pragma_table_info(?)", (name,)).fetchall()
         self.names = [column for (column,) in mine if column in theirs]
         self.columns = ", ".join(self.names)
+        self._words = {self.names.index(name): words for name, words in _WORDS.items() if name in self.names}
         places = ", ".join("?" * len(self.names))
         self.insert = f"INSERT OR IGNORE INTO {name} ({self.columns}) VALUES ({places})"  # noqa: S608
+
+    def take_all(self, rows: Sequence[Sequence[object]]) -> None:
+        """All at once where each has the words of a scan, else one by one. Raises sqlite3.IntegrityError."""
+        if self.name == "scan" and any(row[place] not in words for place, words in self._words.items() for row in rows):
+            self.take(rows)
+        else:
+            self.draft.executemany(self.insert, rows)
 
     def take(self, rows: Iterable[Sequence[object]]) -> None:
         """One by one: a row that is none costs no other."""
@@ -134,7 +147,7 @@ def _copy_by_number(table: _Table, low: int, upto: int) -> None:
     for first in range(low, high + 1, CHUNK):
         chunk = first, min(high, first + CHUNK - 1)
         try:
-            table.draft.executemany(table.insert, list(table.source.rows(query, chunk)))
+            table.take_all(list(table.source.rows(query, chunk)))
         except (_UnreadableError, sqlite3.IntegrityError):
             table.take(_halved(table.source, query, chunk, budget))
 

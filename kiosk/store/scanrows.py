@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 from collections.abc import Sequence
 from typing import Any
@@ -123,3 +124,11 @@ def first_at(database: sqlite3.Connection, time_ms: int) -> int:
         seq, found = database.execute(query, ((low + high) // 2,)).fetchone()
         low, high = (seq + 1, high) if found < time_ms else (low, (low + high) // 2)
     return low
+
+
+def uuid7(time_ms: int) -> str:
+    """A version 7 UUID (RFC 9562): 48 bits of time, then 74 random ones."""
+    value = (time_ms & (1 << 48) - 1) << 80 | int.from_bytes(os.urandom(10), "big")
+    value = value & ~(0xF << 76) & ~(0x3 << 62) | 0x7 << 76 | 0x2 << 62
+    text = f"{value:032x}"
+    return "-".join((text[:8], text[8:12], text[12:16], text[16:20], text[20:]))

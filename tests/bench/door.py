@@ -31,8 +31,10 @@ from kiosk.model import EventRules, Reading, Rules
 from kiosk.scanners import socket as desk
 from kiosk.store.cache import Cache
 from kiosk.store.journal import Journal
+from kiosk.store.keeper import Keeper
 from kiosk.store.ticketlist import TicketList
 from kiosk.store.tickets import ListState
+from kiosk.store.upkeep import Plan, Upkeep
 
 EVENT = "62a1c0ffee0000000000e001"
 ROUNDS = 3_000
@@ -131,6 +133,55 @@ def measure(directory: Path, size: int) -> None:
         print(f"  {name}  {mine:10,.0f}   bare transaction {theirs:10,.0f}   ratio {mine / theirs:5.2f}")
 
 
+SETTINGS = ("nothing", "none", "second", "each")
+"""No second record at all, and the three ways to put it on disk."""
+
+
+def durability(directory: Path, size: int) -> None:
+    """The same scans with each setting of the second record, in turn, beside the raw limit."""
+    doors = {}
+    for setting in SETTINGS:
+        place = directory / setting
+        place.mkdir()
+        shutil.copy(directory / "tickets.db", place / "tickets.db")
+        doors[setting] = _secured(place, setting)
+    times: dict[str, list[float]] = {setting: [] for setting in (*SETTINGS, "bare")}
+    insert = bare(directory / "nothing")
+    for round_ in range(ROUNDS):
+        for setting, (gate, _) in doors.items():
+            given = reading(round_ % size + 1)
+            times[setting].append(timed(lambda gate=gate, given=given: gate.take(given)))
+        times["bare"].append(timed(insert))
+    print(f"\nThe second record of scans, {ROUNDS:,} scans each: microseconds from reading to answer")
+    for setting, found in times.items():
+        print(f"  {setting:<8} p50 {at(found, 0.5):8,.0f}   p99 {at(found, 0.99):8,.0f}   max {at(found, 1.0):8,.0f}")
+    for _, close in doors.values():
+        close()
+
+
+def _secured(place: Path, setting: str) -> tuple[Gate, Callable[[], None]]:
+    if setting == "nothing":
+        gate, journal = door(place)
+        return gate, journal.close
+    upkeep = Upkeep(place, Plan(sync=setting, backup_s=86_400, first_check_s=86_400))
+    keeper = Keeper(place, "gate-north-1", 30.0, upkeep)
+    upkeep.start()
+    return Gate(keeper, TicketList(place), lambda: RULES, hold_off_s=3.0), keeper.close
+
+
+def recover(directory: Path, size: int) -> None:
+    """How long until a damaged journal of this size is open again."""
+    fresh = directory / "damaged"
+    fresh.mkdir()
+    shutil.copy(directory / "journal.db", fresh / "journal.db")
+    with (fresh / "journal.db").open("rb+") as file:
+        file.seek(20 * 4096)
+        file.write(b"\xa5" * 4096)
+    started = time.perf_counter()
+    Keeper(fresh, "gate-north-1", 30.0, Upkeep(fresh, Plan())).close()
+    print(f"  a damaged journal of {size:,} scans is open again after {time.perf_counter() - started:.2f} s")
+
+
 def syncs(directory: Path, size: int) -> None:
     if shutil.which("strace") is None:
         print("  syncs a scan: not counted, apt-get install strace")
@@ -214,6 +265,8 @@ def main() -> None:
             fill(directory, size)
             measure(directory, size)
             syncs(directory, size)
+            recover(directory, size)
+            durability(directory, size)
     with tempfile.TemporaryDirectory(prefix=".bench-", dir=options.directory) as made:
         directory = Path(made).absolute()
         fill(directory, size)

@@ -18,8 +18,11 @@ import pytest
 from kiosk.model import Delivery, Direction, Moment, Reading, Reason, Result, Ticket, Verdict
 from kiosk.store import journal as journals
 from kiosk.store.cache import Cache
+from kiosk.store.follower import Follower
 from kiosk.store.journal import Journal
+from kiosk.store.keeper import Keeper
 from kiosk.store.ledger import Entry, Ledger
+from kiosk.store.upkeep import Plan, Upkeep
 
 START = datetime(2030, 1, 23, 23, tzinfo=UTC)
 TICKET = Ticket("t-1", "CODE00001", "fest", "standing", "Standing", "Ada Lovelace")
@@ -63,6 +66,45 @@ def test_everything_recorded_and_learned_goes_and_nothing_else(kiosk):
     assert (kiosk.directory / "secret").exists()
     assert done.stdout == ""
     assert str(kiosk.data_dir) in done.stderr
+
+
+def with_second_record(directory: Path, mirror: Path | None = None) -> None:
+    """A gate's second record, a copy, and what a damaged journal leaves behind."""
+    with closing(Keeper(directory, "gate-north-1", 30.0, Upkeep(directory, Plan(mirror)))):
+        pass
+    if mirror is not None:
+        with closing(journals.reader(directory)) as seen:
+            Follower(directory, mirror, "each").follow(seen)
+    for place in ("backup", "quarantine/20300101T000000Z"):
+        (directory / place).mkdir(parents=True)
+    for name in ("backup/journal-20300101T000000Z-1-0.db", "quarantine/20300101T000000Z/journal.db", "recovered.json"):
+        (directory / name).write_bytes(b"")
+
+
+def test_what_the_journal_could_be_put_together_from_goes_too(kiosk):
+    evening(kiosk.data_dir, Delivery.ACKED, Delivery.LOCAL)
+    with_second_record(kiosk.data_dir)
+    assert list((kiosk.data_dir / "witness").iterdir())
+    kiosk.call("reset", "--yes")
+    assert files(kiosk.data_dir) == []
+
+
+def test_a_second_record_elsewhere_goes_too_and_is_asked_for_where_it_cannot_be_reached(kiosk):
+    evening(kiosk.data_dir, Delivery.ACKED, Delivery.LOCAL)
+    mirror = kiosk.directory / "stick"
+    text = kiosk.file.read_text().replace("[device]", f'[device]\njournal_mirror = "{mirror}"')
+    kiosk.file.write_text(text)
+    done = kiosk.call("reset", "--yes", check=False)
+    assert done.returncode == 1
+    assert "plug it in" in done.stderr
+    assert len(kiosk.scans()) == 2
+    mirror.mkdir()
+    (mirror / "holiday.jpg").write_bytes(b"somebody else's")
+    with_second_record(kiosk.data_dir, mirror)
+    assert (mirror / "witness").exists()
+    kiosk.call("reset", "--yes")
+    assert files(mirror) == ["holiday.jpg"]
+    assert files(kiosk.data_dir) == []
 
 
 def test_a_kiosk_that_was_never_at_a_door_can_be_reset(kiosk):

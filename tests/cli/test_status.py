@@ -164,7 +164,25 @@ def test_people_are_told_the_same_in_a_dozen_lines(kiosk, cloud):
     assert "0 pending, 0 inflight, 0 unknown, 0 refused, 0 local" in said
     assert "last error: the cloud answers 401" in said
     assert __version__ in said
-    assert len(said.splitlines()) <= 12
+    assert len(said.splitlines()) <= 13
+
+
+def test_what_secures_the_journal_is_told_and_so_is_a_journal_that_was_mended(kiosk, eventually):
+    assert asked(kiosk)["journal"] == {"witness": None, "recovered": None, "backup": None}
+    kiosk.call("sync", "--once")
+    kiosk.open_gate()
+    assert kiosk.status()["journal"]["witness"] == "ok"
+    kiosk.scan("NOBODY")
+    eventually("it is recorded", kiosk.scans)
+    kiosk.stop("gate")
+    (kiosk.data_dir / "journal.db-wal").unlink(missing_ok=True)  # or everything is read from there
+    (kiosk.data_dir / "journal.db").write_bytes(b"this is no database" * 300)
+    kiosk.open_gate()
+    found = asked(kiosk)["journal"]["recovered"]
+    assert (found["scans"], found["missing"], found["reason"]) == (1, 0, "file is not a database")
+    said = kiosk.call("status").stdout
+    assert "MENDED" in said
+    assert found["quarantine"] in said
 
 
 def test_a_disk_that_is_nearly_full_is_said_in_so_many_words(kiosk, monkeypatch):

@@ -39,6 +39,7 @@ def test_it_says_at_once_how_everything_is(door, eye):
         "scanners": [{"name": "left", "kind": "serial", "connected": True, "hint": None}],
         "events": ["e1"],
         "fault": None,
+        "notice": None,
     }
     assert found["tickets"] == {
         "total": 3, "complete": True, "ageSeconds": 0, "old": False, "expected": None, "refused": [],

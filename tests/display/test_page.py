@@ -233,6 +233,12 @@ def test_everything_fits_whatever_wants_attention(door, screen, size):
     assert screen.page.evaluate("document.documentElement.scrollHeight <= innerHeight")
 
 
+def test_staff_are_told_of_a_journal_that_was_mended_while_the_door_goes_on(door, screen):
+    door.beat(journal={"witness": "ok", "notice": "The journal was damaged: 40 scans were saved. Tell support"})
+    screen.wait_for_text("banners", "40 scans were saved")
+    assert screen.text("word") == "Ready"
+
+
 LAYOUT = (
     'scanner layout? These codes are known when read as "de", "ch-de" or "ch-fr": '
     "let `kiosk calibrate` find which it is for scanner left"

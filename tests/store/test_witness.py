@@ -212,9 +212,9 @@ def test_what_the_journal_lacks_without_having_let_go_of_it_stays(tmp_path, jour
     """The witness knows more than a journal that has lost its end."""
     with closing(Witness(tmp_path)) as opened:
         opened.extend([row(seq) for seq in range(1, 6)])
-        keep(journal, 1, 2, pruned=0)
+        keep(journal, 2, pruned=1)
         opened.tidy(journal)
-    assert there(tmp_path) == [1, 2, 3, 4, 5]
+    assert there(tmp_path) == [2, 3, 4, 5]
 
 
 # --- whose it is -----------------------------------------------------------------------------------------------------

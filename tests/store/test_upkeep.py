@@ -1,0 +1,111 @@
+"""What is looked at, copied and tidied beside the scans, and what of it the gate mends in its next pause."""
+
+import random
+import shutil
+import sqlite3
+import time
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from kiosk.model import Direction, Moment, Reading, Reason, Result, Verdict
+from kiosk.store import backup, upkeep, witness
+from kiosk.store import journal as journals
+from kiosk.store.journal import Journal
+from kiosk.store.keeper import Keeper
+from kiosk.store.upkeep import Plan, Upkeep
+
+DECLINED = Verdict(Direction.CHECKIN, Result.DECLINED, Reason.UNKNOWN)
+LATER = {"backup_s": 9e4, "check_s": 9e4, "first_check_s": 9e4}
+
+
+def scan(pen: Keeper | Journal, number: int) -> None:
+    when = Moment(datetime(2026, 6, 1, tzinfo=UTC) + timedelta(seconds=number), number, "boot")
+    pen.append(Reading("left", f"CODE{number}", f"CODE{number}".encode(), when), DECLINED)
+
+
+def there(place: Path) -> list[int]:
+    return [row[witness.SEQ] for row in witness.rows_after(place / witness.DIRECTORY, 0)]
+
+
+@pytest.fixture
+def running(tmp_path):
+    """Build a running kiosk's record; it is closed at the end."""
+    made: list[Keeper] = []
+
+    def build(**plan: object) -> tuple[Keeper, Upkeep]:
+        beside = Upkeep(tmp_path, Plan(**{**LATER, **plan}))  # type: ignore[arg-type]
+        made.append(Keeper(tmp_path, "gate-1", 30.0, beside))
+        beside.start()
+        return made[-1], beside
+
+    yield build
+    for keeper in made:
+        keeper.close()
+
+
+def test_the_check_of_the_whole_file_finds_what_no_scan_has_touched(tmp_path, running, eventually):
+    with closing(Journal(tmp_path, "gate-1")) as old:
+        for number in range(500):
+            scan(old, number)
+    pen, beside = running(first_check_s=0.0)
+    with closing(sqlite3.connect(tmp_path / journals.FILE)) as other:
+        other.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    with (tmp_path / journals.FILE).open("rb+") as file:
+        file.seek(12 * 4096)
+        file.write(random.Random(1).randbytes(4096))
+    eventually("it is found", lambda: beside.damage)
+    pen.rest(Moment(datetime(2026, 6, 1, tzinfo=UTC), 0, "boot"))
+    assert "500 scans were saved" in pen.facts()["notice"]
+
+
+def test_the_check_stops_as_soon_as_somebody_comes(tmp_path):
+    with closing(Journal(tmp_path, "gate-1")) as old:
+        for number in range(2_000):
+            scan(old, number)
+    beside = Upkeep(tmp_path, Plan())
+    with closing(journals.reader(tmp_path)) as seen:
+        assert beside._check(seen)
+        beside._noted_ns = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+        assert not beside._check(seen)
+        assert seen.execute("SELECT count(*) FROM scan").fetchone() == (2_000,)
+    beside.close()
+
+
+def test_a_journal_that_has_lost_its_end_unseen_is_noticed_and_completed_in_a_pause(tmp_path, running):
+    pen, beside = running()
+    scan(pen, 0)
+    row = list(next(witness.rows_after(tmp_path / witness.DIRECTORY, 0)))
+    row[witness.SEQ], row[witness.NAMES.index("time_ms")] = 2, row[witness.NAMES.index("time_ms")] + 5
+    beside.follower.witness.extend([row])
+    with closing(journals.reader(tmp_path)) as seen:
+        beside.follower.compare(seen)
+    assert beside.follower.ahead
+    pen.rest(Moment(datetime(2026, 6, 1, tzinfo=UTC), 0, "boot"))
+    with closing(journals.reader(tmp_path)) as seen:
+        assert journals.last_seq(seen) == 2
+
+
+def test_a_copy_is_made_at_the_first_chance_and_its_age_is_known(tmp_path, running, eventually):
+    with closing(Journal(tmp_path, "gate-1")) as old:
+        scan(old, 0)
+    assert upkeep.age_s(tmp_path, time.time()) is None
+    running(first_check_s=0.0)
+    eventually("there is a copy", lambda: backup.newest(tmp_path))
+    assert upkeep.age_s(tmp_path, time.time() + 60) in range(55, 90)
+
+
+def test_what_leaves_the_journal_leaves_the_witness(tmp_path, running, eventually):
+    with closing(Journal(tmp_path, "gate-1")) as old:
+        for number in range(10):
+            scan(old, number)
+        shutil.rmtree(tmp_path / witness.DIRECTORY, ignore_errors=True)
+    running(tidy_s=0.0)
+    eventually("it has followed", lambda: there(tmp_path) == list(range(1, 11)))
+    with closing(sqlite3.connect(tmp_path / journals.FILE)) as other:
+        other.execute("INSERT INTO pruned VALUES (4, 4, 0)")
+        other.execute("DELETE FROM scan WHERE seq <= 4")
+        other.commit()
+    eventually("it is gone", lambda: there(tmp_path) == list(range(5, 11)))
