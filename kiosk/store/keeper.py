@@ -58,7 +58,7 @@ class Keeper:
             self._recover(str(error))
         same = self._sound().recent(reading.moment.boot_id, reading.moment.boottime_ns)
         for scan in same:
-            if (scan.lane, scan.moment.boottime_ns) == (reading.lane, reading.moment.boottime_ns):
+            if (scan.lane, scan.barcode, scan.moment) == (reading.lane, reading.code, reading.moment):
                 return scan  # it had been recorded all the same
         return self._sound().append(reading, verdict)
 
