@@ -56,9 +56,9 @@ class Keeper:
             return self._sound().append(reading, verdict)
         except Damaged as error:
             self._recover(str(error))
-        same = self._sound().recent(reading.moment.boot_id, reading.moment.boottime_ns)
-        for scan in same:
-            if (scan.lane, scan.barcode, scan.moment) == (reading.lane, reading.code, reading.moment):
+        for scan in self._sound().recent(reading.moment.boot_id, reading.moment.boottime_ns):
+            same = scan.lane == reading.lane and scan.barcode == reading.code
+            if same and scan.moment.boottime_ns == reading.moment.boottime_ns:
                 return scan  # it had been recorded all the same
         return self._sound().append(reading, verdict)
 
