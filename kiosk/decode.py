@@ -78,7 +78,7 @@ class Frames:
         self._characters = 0
         self._discarding = False
         self._doubtful = False
-        self._last_ns = 0
+        self._last_ns = self._looked_ns = 0
 
     def feed(self, data: bytes, moment: Moment) -> list[Reading]:
         """Take what was sent at this moment, in pieces of any size; return the codes that are complete by it."""
@@ -92,6 +92,7 @@ class Frames:
         Whoever reads only when woken, and late, cannot know whether a code went on at once or ended in silence: it is
         lost then, up to its end, rather than cut in two or joined with the next.
         """
+        self._looked_ns = moment.boottime_ns
         if self._discarding and self.after_silence(moment):
             self.doubt(moment)
         unsure = self._code and self.after_silence(moment)
@@ -102,6 +103,7 @@ class Frames:
 
     def silence(self, moment: Moment) -> list[Reading]:
         """Take it that nothing more had been sent by this moment."""
+        self._looked_ns = moment.boottime_ns
         return self.feed(b"", moment) if self.after_silence(moment) else []
 
     def lose(self, moment: Moment, flaw: str) -> list[Reading]:
@@ -137,8 +139,13 @@ class Frames:
         return self._idle_ns / 1e9
 
     def due_ns(self) -> int | None:
-        """Return the time since boot at which silence would end what has begun; None when nothing has."""
-        return self._last_ns + self._idle_ns + 1 if self._code or self._discarding else None
+        """Return the time since boot at which silence would end what has begun; None when nothing has.
+
+        Where only silence ends a code it has to be looked for all the time, or two codes could be one.
+        """
+        if self._code or self._discarding:
+            return self._last_ns + self._idle_ns + 1
+        return self._looked_ns + self._idle_ns // 2 if not self.terminated else None
 
     def _notice_silence(self, moment: Moment) -> Reading | None:
         ended = None

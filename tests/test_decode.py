@@ -308,6 +308,15 @@ def test_where_silence_ends_a_code_what_has_waited_longer_than_that_is_not_belie
     assert heard(decoder.silence(moment(IDLE_NS * 2))) == ([] if said else ["TKT-12"])
 
 
+def test_where_silence_ends_a_code_it_is_looked_for_even_before_one_has_begun() -> None:
+    """Or two codes that came while nobody looked could be one."""
+    decoder = Frames("left", terminated=False)
+    decoder.silence(moment(0))
+    assert decoder.due_ns() == moment(IDLE_NS // 2).boottime_ns
+    decoder.silence(moment(IDLE_NS // 2))
+    assert decoder.due_ns() == moment(IDLE_NS).boottime_ns
+
+
 def test_where_codes_have_an_end_what_has_waited_is_believed() -> None:
     assert heard(frames().receive(b"ONE\rTWO\r", replace(moment(0), late_ns=10**10))) == ["ONE", "TWO"]
 

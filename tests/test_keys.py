@@ -585,7 +585,7 @@ def check(readings: Iterable[Reading]) -> None:
     for reading in readings:
         assert len(reading.code) <= MAX_CHARACTERS
         assert len(reading.raw) <= MAX_BYTES
-        assert reading.flaw in (None, TOO_LONG, NOT_TEXT, KEYS_LOST)
+        assert reading.flaw in (None, TOO_LONG, NOT_TEXT, KEYS_LOST, HALF)
         if reading.flaw is None:
             assert reading.code
             assert reading.raw == reading.code.encode()
