@@ -8,20 +8,19 @@ recipe until it is back. Opening may take long, with a device that is ill, so it
 from __future__ import annotations
 
 import logging
-import math
 import os
 import queue
 import selectors
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from typing import Protocol
+from dataclasses import replace
 
 from kiosk.clock import boottime_ns
 from kiosk.decode import HALF
 from kiosk.errors import ScannerLost
-from kiosk.model import Direction, Moment, Reading
+from kiosk.lanes import Ear, Lane, Plugs, Scanner
+from kiosk.model import Moment, Reading
 
 log = logging.getLogger(__name__)
 
@@ -43,73 +42,6 @@ PIPE = 4096
 LAST_OPENING_S = 0.5
 """How long the end waits for devices that are just being opened."""
 
-HALVES = 2
-"""So many halves in a row and no whole code between them are no accident."""
-
-NO_END = 'its codes have no end: set the scanner to send Enter after each, or configure terminator = "none"'
-
-
-class Scanner(Protocol):
-    """An open device. `read` returns what is whole by now and raises ScannerLost when the device is gone.
-
-    `due_ns`: the time since boot at which it wants to be read even if nothing has come; None for never.
-    """
-
-    def fileno(self) -> int: ...
-    def read(self, moment: Moment) -> list[Reading]: ...
-    def due_ns(self) -> int | None: ...
-    def close(self) -> None: ...
-
-
-class Plugs(Protocol):
-    """Tells when something is plugged in: its descriptor is readable then, until `changed` was called."""
-
-    def fileno(self) -> int: ...
-    def changed(self) -> bool: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Lane:
-    """A way into the venue: a scanner's name and direction, and the recipe that opens its device."""
-
-    name: str
-    kind: str
-    device: str
-    open: Callable[[], Scanner]
-    direction: Direction | None = None
-    ends: bool = False
-    """Whether this scanner may come to an end by itself, as a recording does; then it is not opened again."""
-
-
-@dataclass(slots=True, eq=False)
-class _Ear:
-    lane: Lane
-    scanner: Scanner | None = None
-    opening: threading.Thread | None = None
-    retry_ns: int = 0
-    problem: str | None = None
-    over: bool = False
-    halves: int = 0
-    resting_ns: int = 0
-    """Until when it is not read, because too much of it waits; 0 when it is."""
-
-    @property
-    def missing(self) -> bool:
-        """Whether it is to be opened, as soon as its time has come."""
-        return self.scanner is None and self.opening is None and not self.over
-
-    def due_ns(self) -> float:
-        """When it wants to be read even if nothing has come."""
-        if self.scanner is None:
-            return math.inf
-        due_ns = self.resting_ns or self.scanner.due_ns()
-        return math.inf if due_ns is None else due_ns
-
-    def hint(self) -> str | None:
-        """What a person should know of a scanner that is missing, or of little use."""
-        missing = self.problem if self.scanner is None and not self.over else None
-        return NO_END if self.halves >= HALVES else missing
-
 
 class Ears:
     """Listens until told to stop. `heard` is called with each reading, on this thread, and must not block."""
@@ -122,10 +54,10 @@ class Ears:
         now: Callable[[], Moment],
         plugs: Plugs | None = None,
     ) -> None:
-        self._ears = [_Ear(lane) for lane in lanes]
+        self._ears = [Ear(lane) for lane in lanes]
         self._heard, self._backlog, self._now = heard, backlog, now
         self._plugs = plugs
-        self._opened: queue.SimpleQueue[tuple[_Ear, Scanner | ScannerLost]] = queue.SimpleQueue()
+        self._opened: queue.SimpleQueue[tuple[Ear, Scanner | ScannerLost]] = queue.SimpleQueue()
         self._poll = selectors.DefaultSelector()
         self._wake_read, self._wake_write = os.pipe()
         self._poll.register(self._wake_read, selectors.EVENT_READ)
@@ -204,7 +136,7 @@ class Ears:
                 ear.opening = threading.Thread(target=self._open, args=(ear,), name="opening", daemon=True)
                 ear.opening.start()
 
-    def _open(self, ear: _Ear) -> None:
+    def _open(self, ear: Ear) -> None:
         """Open a scanner, on a thread of its own; whatever is wrong with it, the others are heard."""
         opened: Scanner | ScannerLost
         try:
@@ -234,7 +166,7 @@ class Ears:
             self._poll.register(opened.fileno(), selectors.EVENT_READ, ear)
             log.info("scanner %s: connected", ear.lane.name)
 
-    def _listen(self, ear: _Ear, moment: Moment) -> None:
+    def _listen(self, ear: Ear, moment: Moment) -> None:
         if ear.scanner is None or self._is_resting(ear, ear.scanner, moment.boottime_ns):
             return
         try:
@@ -245,11 +177,11 @@ class Ears:
         for reading in readings:
             if reading.flaw == HALF:
                 self._note_half(ear, reading)
-            else:
+            elif ear.may_say(reading):
                 ear.halves = 0
                 self._heard(replace(reading, direction=reading.direction or ear.lane.direction))
 
-    def _is_resting(self, ear: _Ear, scanner: Scanner, now_ns: int) -> bool:
+    def _is_resting(self, ear: Ear, scanner: Scanner, now_ns: int) -> bool:
         """Leave a lane alone of which too much waits: the kernel keeps what it sends, as far as it can."""
         too_much = self._backlog(ear.lane.name) > MAX_BACKLOG
         if too_much and not ear.resting_ns:
@@ -260,16 +192,16 @@ class Ears:
         return too_much
 
     @staticmethod
-    def _note_half(ear: _Ear, half: Reading) -> None:
+    def _note_half(ear: Ear, half: Reading) -> None:
         ear.halves += 1
         log.warning("scanner %s: %d bytes without an end were dropped", ear.lane.name, len(half.raw))
 
-    def _lose(self, ear: _Ear, lost: ScannerLost) -> None:
+    def _lose(self, ear: Ear, lost: ScannerLost) -> None:
         self._close(ear)
         ear.over = ear.lane.ends
         self._note(ear, lost)
 
-    def _note(self, ear: _Ear, lost: ScannerLost) -> None:
+    def _note(self, ear: Ear, lost: ScannerLost) -> None:
         if ear.problem != str(lost):
             log.warning("scanner %s: %s", ear.lane.name, lost)
         ear.problem = str(lost)
@@ -280,7 +212,7 @@ class Ears:
         times = [ear.retry_ns if ear.missing else ear.due_ns() for ear in self._ears]
         return min([TICK_S, *(max(0.0, (at_ns - boottime_ns()) / 1e9) for at_ns in times)])
 
-    def _close(self, ear: _Ear) -> None:
+    def _close(self, ear: Ear) -> None:
         if ear.scanner is None:
             return
         scanner, ear.scanner = ear.scanner, None
@@ -305,7 +237,7 @@ class Ears:
         self._poll.close()
 
 
-def _lost(ear: _Ear, error: Exception) -> ScannerLost:
+def _lost(ear: Ear, error: Exception) -> ScannerLost:
     """A scanner that fails as nobody foresaw is lost like any other; the log tells where."""
     if isinstance(error, ScannerLost):
         return error

@@ -20,11 +20,12 @@ from kiosk import clock
 from kiosk.clock import boottime_ns
 from kiosk.decode import Frames
 from kiosk.errors import ScannerLost
+from kiosk.lanes import MOST_FLAWS, NOISE, Lane
 from kiosk.model import Direction, Reading
 from kiosk.scanners.replay import ReplayScanner
 from kiosk.scanners.serial import Line, SerialScanner
 from kiosk.scanners.socket import SocketScanner
-from kiosk.watch import MAX_BACKLOG, RETRY_S, TICK_S, Ears, Lane
+from kiosk.watch import MAX_BACKLOG, RETRY_S, TICK_S, Ears
 
 PATIENCE_S = 10.0
 
@@ -418,6 +419,25 @@ def test_codes_without_an_end_are_not_heard_but_told_with_what_to_do(room, plugs
     assert room.next("left").code == "TKT-3"
     assert ears.state()[0]["hint"] is None
     assert room.heard.empty()
+
+
+def test_rubbish_without_end_is_heard_up_to_a_point_and_told_and_codes_among_it_are_all_heard(
+    room, plugs, eventually, caplog
+):
+    left = plugs[0]
+    ears = room.listen(left.lane())
+    flooder = threading.Thread(target=left.send, args=(b"\xff\r" * 2_000 + b"TKT-1\r" + b"\xff\r" * 500 + b"TKT-2\r",))
+    flooder.start()
+    heard = []
+    while not heard or heard[-1].code != "TKT-2":
+        heard.append(room.next("left"))
+    flooder.join(PATIENCE_S)
+    assert [reading.code for reading in heard if reading.flaw is None] == ["TKT-1", "TKT-2"]
+    assert MOST_FLAWS <= len(heard) - 2 < 2 * MOST_FLAWS
+    assert caplog.text.count(NOISE) >= 1
+    assert ears.state()[0]["hint"] is None  # a code came through
+    left.send(b"\xff\r" * 2 * MOST_FLAWS)
+    eventually("it is told", lambda: ears.state()[0]["hint"] == NOISE)
 
 
 class Socket:

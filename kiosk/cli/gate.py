@@ -17,6 +17,7 @@ from kiosk.cli.options import Setup, log_to_stderr, on_signal, with_setup
 from kiosk.config import Scanner as ScannerConfig
 from kiosk.errors import KioskError
 from kiosk.gate import Gate, Record
+from kiosk.lanes import Lane
 from kiosk.model import Moment, Passage, Reading, Rules, Scan, Ticket, Verdict
 from kiosk.pulse import Pulse, online
 from kiosk.scanners import socket as desk
@@ -29,7 +30,7 @@ from kiosk.store.ticketlist import TicketList
 from kiosk.store.upkeep import Plan, Upkeep
 from kiosk.suspicion import Suspicion
 from kiosk.waiting import Waiting
-from kiosk.watch import Ears, Lane
+from kiosk.watch import Ears
 from kiosk.watchdog import Mark, Part, Watchdog, Work
 
 log = logging.getLogger(__name__)

@@ -10,11 +10,11 @@ from kiosk.config import Scanner as Recipe
 from kiosk.decode import Frames
 from kiosk.dialects import DIALECTS, Dialect
 from kiosk.keys import Keys
+from kiosk.lanes import Scanner
 from kiosk.layouts import LAYOUTS
 from kiosk.parts import Parts
 from kiosk.reports import COMMON
 from kiosk.scanners.binding import Bindings
-from kiosk.watch import Scanner
 
 log = logging.getLogger(__name__)
 
