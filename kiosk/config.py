@@ -185,7 +185,7 @@ class Scanner(_Section):
 
     @model_validator(mode="after")
     def _has_a_possible_device(self) -> Scanner:
-        found = self.kind in {"socket", "replay"} or not self.device or _DEVICE.match(self.device)
+        found = self.kind not in {"hid", "hidpos"} or not self.device or _DEVICE.match(self.device)
         if not found:
             wishes = 'a path, "by-id/…", "by-path/…", "vid:pid" in hexadecimal, or "auto"'
             raise ValueError(f"device is {_shortened(self.device)}: needs {wishes}; `kiosk devices` shows them")

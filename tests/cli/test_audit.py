@@ -41,7 +41,9 @@ def test_lists_scanners_scans_and_resets_by_hand_are_told_with_what_they_came_to
         pen.store([], ListState(EVENT_ID, "cloud", complete=True, checked=clock.now(), shrunk_to=0))
         assert state is not None
     kiosk.call("tickets", "accept")
-    (kiosk.data_dir / FILE).write_text(json.dumps({"left": {"device": "auto"}}))
+    (kiosk.data_dir / FILE).write_text(
+        json.dumps({"left": dict.fromkeys(("device", "ids", "serial", "port", "name"), "")})
+    )
     kiosk.call("devices", "--accept", "left")
     Ledger(kiosk.data_dir).close()
     kiosk.call("retry", "--unknown")

@@ -86,9 +86,9 @@ def test_with_everything_running_it_tells_everything(kiosk, cloud, valid, eventu
         "pending": 0, "inflight": 0, "unknown": 0, "refused": 0, "local": 1, "oldestSeconds": None,
         "etaSeconds": None,
     }  # fmt: skip
-    assert found["cloud"]["reachable"] is True
     assert found["cloud"]["lastSuccess"].endswith("Z")
     assert found["disk"]["freeBytes"] > 0
+    eventually("the cloud is reached", lambda: kiosk.status()["cloud"]["reachable"])  # a busy machine may miss it once
 
 
 def test_what_waits_is_counted_with_the_age_of_the_oldest(kiosk, cloud, valid, eventually):
