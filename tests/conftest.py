@@ -165,9 +165,18 @@ port = {self.port}
         for process in self.running.values():
             process.kill()
             process.wait()
+        self._kill_orphans()
         for descriptor in (self.master, self._slave):
             with contextlib.suppress(OSError):  # a test may have pulled the plug
                 os.close(descriptor)
+
+    def _kill_orphans(self) -> None:
+        """End whatever a tracer left behind: it would go on opening a pty whose number is somebody else's by then."""
+        mine = str(self.file).encode()
+        for process in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):  # it has ended by itself
+                if mine in (process / "cmdline").read_bytes().split(b"\0"):
+                    os.kill(int(process.name), signal.SIGKILL)
 
 
 def free_port() -> int:
