@@ -5,7 +5,7 @@ import pytest
 from tests.vm import lanes
 from tests.vm.scanner import Gadget, admitted, recorded
 
-PLUGS = 6
+PLUGS = 4
 CODES_A_PLUG = 20
 
 
