@@ -7,7 +7,6 @@ told and not read, until a person says `kiosk devices --accept LANE`.
 from __future__ import annotations
 
 import json
-import os
 import re
 import threading
 from collections.abc import Callable, Iterable
@@ -15,6 +14,7 @@ from pathlib import Path
 
 from kiosk.errors import ScannerLost
 from kiosk.scanners.plugged import Plugged, names, node_name, plugged
+from kiosk.store.database import write_whole
 from kiosk.words import plain
 
 FILE = "scanners.json"
@@ -57,7 +57,7 @@ class Bindings:
             kept = {name: entry for name, entry in _read(self._file).items() if name in self._lanes}
             entry = {"device": device, **{key: getattr(found, key) for key in KEPT}}
             if kept.get(lane) != entry:
-                _write(self._file, kept | {lane: entry})
+                write_whole(self._file, _as_bytes(kept | {lane: entry}))
 
     def _at(self, kind: str, node: str) -> Plugged | None:
         name = node_name(node)
@@ -69,7 +69,7 @@ def accept(directory: Path, lane: str) -> bool:
     kept = _read(directory / FILE)
     if lane not in kept:
         return False
-    _write(directory / FILE, {name: entry for name, entry in kept.items() if name != lane})
+    write_whole(directory / FILE, _as_bytes({name: entry for name, entry in kept.items() if name != lane}))
     return True
 
 
@@ -134,10 +134,5 @@ def _is_entry(entry: object) -> bool:
     return isinstance(entry, dict) and all(isinstance(entry.get(key), str) for key in ("device", *KEPT))
 
 
-def _write(file: Path, kept: dict[str, dict[str, str]]) -> None:
-    beside = file.with_suffix(".new")
-    with beside.open("w", encoding="utf-8") as new:
-        json.dump(kept, new, indent=1)
-        new.flush()
-        os.fsync(new.fileno())
-    beside.replace(file)
+def _as_bytes(kept: dict[str, dict[str, str]]) -> bytes:
+    return json.dumps(kept, indent=1).encode()

@@ -167,6 +167,17 @@ def _is_at(path: Path, holder: IO[str]) -> bool:
         return False
 
 
+def write_whole(path: Path, content: bytes) -> None:
+    """Put a file in its place, whole and on disk, or leave what is there as it is. Raises OSError."""
+    draft = path.with_suffix(".draft")
+    with draft.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    draft.replace(path)
+    sync_directory(path.parent)
+
+
 def sync_directory(path: Path) -> None:
     """Put a directory's entries on disk: a new file is not safe before its name is."""
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)

@@ -20,7 +20,7 @@ from typing import Any
 from urllib.parse import quote
 
 from kiosk.store import backup, salvage
-from kiosk.store.database import Schema, is_damage, open_for_writing, sync_directory
+from kiosk.store.database import Schema, is_damage, open_for_writing, sync_directory, write_whole
 
 DIRECTORY = "quarantine"
 REPORT = "recovered.json"
@@ -148,13 +148,7 @@ def counted(database: sqlite3.Connection) -> dict[str, int]:
 
 def report(path: Path, facts: dict[str, Any]) -> None:
     """Write down how a recovery went, whole and on disk. Raises OSError."""
-    draft = path.with_suffix(".draft")
-    with draft.open("w", encoding="utf-8") as file:
-        json.dump(facts, file)
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(path)
-    sync_directory(path.parent)
+    write_whole(path, json.dumps(facts).encode())
 
 
 def last_report(directory: Path) -> dict[str, Any] | None:

@@ -22,7 +22,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from kiosk.store.database import sync_directory
+from kiosk.store.database import sync_directory, write_whole
 from kiosk.store.scanrows import COLUMNS
 
 DIRECTORY = "witness"
@@ -181,15 +181,10 @@ def _kept(path: Path, journal: sqlite3.Connection, pruned: int) -> list[Row] | N
 def _replace(path: Path, rows: Sequence[Row]) -> None:
     """Put these scans in a segment's place, whole and on disk, or remove it where none is left."""
     if rows:
-        draft = path.with_suffix(".draft")
-        with draft.open("wb") as file:
-            file.writelines(map(as_line, rows))
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(path)
+        write_whole(path, b"".join(map(as_line, rows)))
     else:
         path.unlink()
-    sync_directory(path.parent)
+        sync_directory(path.parent)
 
 
 def segments(directory: Path) -> list[Path]:
