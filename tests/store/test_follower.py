@@ -5,29 +5,14 @@ import tempfile
 import threading
 import time
 from contextlib import closing
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from kiosk.model import Direction, Moment, Reading, Reason, Result, Verdict
 from kiosk.store import follower, witness
 from kiosk.store.journal import Journal
-from kiosk.store.keeper import Keeper
-from kiosk.store.upkeep import Plan, Upkeep
 from kiosk.store.witness import Witness
-
-DECLINED = Verdict(Direction.CHECKIN, Result.DECLINED, Reason.UNKNOWN)
-LATER = {"backup_s": 9e4, "check_s": 9e4, "first_check_s": 9e4}
-
-
-def scan(pen: Keeper | Journal, number: int) -> None:
-    when = Moment(datetime(2026, 6, 1, tzinfo=UTC) + timedelta(seconds=number), number, "boot")
-    pen.append(Reading("left", f"CODE{number}", f"CODE{number}".encode(), when), DECLINED)
-
-
-def there(place: Path) -> list[int]:
-    return [row[witness.SEQ] for row in witness.rows_after(place / witness.DIRECTORY, 0)]
+from tests.store.conftest import scan, there
 
 
 @pytest.fixture
@@ -35,22 +20,6 @@ def stick():
     """A directory on another device than the tests' own."""
     with tempfile.TemporaryDirectory(dir="/dev/shm") as made:
         yield Path(made)
-
-
-@pytest.fixture
-def running(tmp_path):
-    """Build a running kiosk's record; it is closed at the end."""
-    made: list[Keeper] = []
-
-    def build(**plan: object) -> tuple[Keeper, Upkeep]:
-        beside = Upkeep(tmp_path, Plan(**{**LATER, **plan}))  # type: ignore[arg-type]
-        made.append(Keeper(tmp_path, "gate-1", 30.0, beside))
-        beside.start()
-        return made[-1], beside
-
-    yield build
-    for keeper in made:
-        keeper.close()
 
 
 def test_a_second_medium_follows(running, stick, tmp_path, eventually):
