@@ -13,6 +13,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from kiosk import pulse
 from kiosk.sandbox import generate_tickets
 
 EVENT_ID, OTHER_EVENT = "62a1c0ffee0000000000e001", "62a1c0ffee0000000000e002"
@@ -109,6 +110,7 @@ def test_settings_that_are_changed_in_the_cloud_are_in_force_at_gate_and_screen_
     kiosk.start("display")
     kiosk.open_gate()
     eventually("the list is here", lambda: kiosk.status()["tickets"]["complete"])
+    eventually("the gate has taken its event over", lambda: (pulse.feel(kiosk.runtime_dir, "gate") or {}).get("events"))
     standing, balcony = (next(t for t in valid if t["ticketName"] == name) for name in ("Standing", "Balcony"))
     assert _scan(kiosk, standing)["reason"] == "ok"
     types = {"allowAllTicketTypes": False, "allowedTicketTypeIds": [_type_of(cloud, standing)]}
