@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 
-from kiosk.model import Direction, EventRules, Lookup, Passage, Reading, Reason, Result, Rules, Ticket, Verdict
+from kiosk.model import CLOCK, Direction, EventRules, Lookup, Passage, Reading, Reason, Result, Rules, Ticket, Verdict
 
 Finding = tuple[Reason, dict[str, str]] | None
 """What a question found wrong, with the facts for its sentence; None: nothing."""
@@ -25,12 +25,12 @@ STATUS_REASONS = {
 
 
 def decide(
-    reading: Reading, lookup: Lookup, history: Callable[[Ticket], Sequence[Passage]], rules: Rules, now: datetime
+    reading: Reading, lookup: Lookup, history: Callable[[Ticket], Sequence[Passage]], rules: Rules, now: datetime | None
 ) -> Verdict:
     """Judge one reading.
 
     `history` gives a ticket's approved scans in journal order, wherever they happened; it is asked for the one
-    ticket that is meant, and only then. `now` is UTC and aware.
+    ticket that is meant, and only then. `now` is UTC and aware, None while nobody knows the time.
     """
     direction = reading.direction or rules.direction
     if reading.flaw is not None:
@@ -56,12 +56,15 @@ def _check_out(lookup: Lookup, history: Callable[[Ticket], Sequence[Passage]], r
     return Verdict(Direction.CHECKOUT, Result.APPROVED, reason, within or known[0])
 
 
-def _check_in(lookup: Lookup, history: Callable[[Ticket], Sequence[Passage]], rules: Rules, now: datetime) -> Verdict:
+def _check_in(
+    lookup: Lookup, history: Callable[[Ticket], Sequence[Passage]], rules: Rules, now: datetime | None
+) -> Verdict:
     ticket, finding = _which(lookup, rules)
     if ticket is not None and finding is None:
         finding = _wrong_with(ticket, rules, now) or _already_in(history(ticket), rules)
     if finding is None:
-        return Verdict(Direction.CHECKIN, Result.APPROVED, Reason.OK, ticket)
+        untimed = now is None and ticket is not None and _needs_time(ticket, rules)
+        return Verdict(Direction.CHECKIN, Result.APPROVED, Reason.OK, ticket, {CLOCK: "not set"} if untimed else {})
     reason, facts = finding
     return Verdict(Direction.CHECKIN, Result.DECLINED, reason, ticket, facts)
 
@@ -90,7 +93,7 @@ def _wrong_event(ticket: Ticket, lookup: Lookup) -> Finding:
     return Reason.WRONG_EVENT, {"event": lookup.event_names.get(ticket.event_id, ticket.event_id)}
 
 
-def _wrong_with(ticket: Ticket, rules: Rules, now: datetime) -> Finding:
+def _wrong_with(ticket: Ticket, rules: Rules, now: datetime | None) -> Finding:
     event = ticket.belongs_to(rules.events) or ticket.event_id
     event_rules = rules.events[event]
     return (
@@ -99,6 +102,7 @@ def _wrong_with(ticket: Ticket, rules: Rules, now: datetime) -> Finding:
         or _type(ticket, event_rules)
         or _entry(ticket, rules)
         or (_timeslot(ticket, event_rules, now) if rules.check_timeslots else None)
+        or _clock(ticket, rules, now)
     )
 
 
@@ -108,8 +112,8 @@ def _status(ticket: Ticket, rules: Rules) -> Finding:
     return STATUS_REASONS.get(ticket.status, Reason.UNKNOWN_STATUS), {"status": ticket.status[:32]}
 
 
-def _validity(ticket: Ticket, event: str, now: datetime) -> Finding:
-    if ticket.expires_at is not None and now > ticket.expires_at:
+def _validity(ticket: Ticket, event: str, now: datetime | None) -> Finding:
+    if ticket.expires_at is not None and now is not None and now > ticket.expires_at:
         return Reason.EXPIRED, {"at": ticket.expires_at.isoformat()}
     if {event, ticket.event_id} & ticket.excluded_event_ids:
         return Reason.EXCLUDED, {}
@@ -128,9 +132,9 @@ def _entry(ticket: Ticket, rules: Rules) -> Finding:
     return Reason.NO_ENTRY, {}
 
 
-def _timeslot(ticket: Ticket, rules: EventRules, now: datetime) -> Finding:
+def _timeslot(ticket: Ticket, rules: EventRules, now: datetime | None) -> Finding:
     """Both ends of the widened slot still belong to it."""
-    if ticket.slot_start is None:
+    if ticket.slot_start is None or now is None:
         return None
     opens = _moved(ticket.slot_start, -rules.slot_before_s)
     closes = _moved(ticket.slot_start, rules.slot_after_s)
@@ -139,6 +143,16 @@ def _timeslot(ticket: Ticket, rules: EventRules, now: datetime) -> Finding:
     if now > closes:
         return Reason.TOO_LATE, {"at": closes.isoformat()}
     return None
+
+
+def _clock(ticket: Ticket, rules: Rules, now: datetime | None) -> Finding:
+    if now is None and rules.needs_clock and _needs_time(ticket, rules):
+        return Reason.CLOCK_NOT_SET, {CLOCK: "not set"}
+    return None
+
+
+def _needs_time(ticket: Ticket, rules: Rules) -> bool:
+    return ticket.expires_at is not None or (rules.check_timeslots and ticket.slot_start is not None)
 
 
 def _moved(at: datetime, seconds: float) -> datetime:

@@ -63,6 +63,7 @@ class Gate(_Section):
     lookup_ms: Annotated[int, Field(ge=0, le=5_000)] = 800
     hold_off_s: Annotated[float, Field(ge=0, le=600)] = 3.0
     stale_after_s: Annotated[float, Field(gt=0)] = 86_400.0
+    untrusted_clock: Literal["admit", "decline"] = "admit"
 
 
 _DEVICE = re.compile(r"^(/.*|by-(id|path)/.+|[0-9a-fA-F]{4}:[0-9a-fA-F]{4}|auto)$")
@@ -114,6 +115,7 @@ class Sync(_Section):
     tickets_interval_s: Seconds = 15.0
     scans_interval_s: Seconds = 15.0
     on_unknown: Literal["hold", "resend"] = "hold"
+    clock_wait_s: Annotated[float, Field(ge=0, le=86_400 * 7)] = 600.0
     report_unknown: bool = False
     verify_interval_s: Seconds = 21_600.0
     max_shrink: Annotated[float, Field(ge=0, le=1)] = 0.1

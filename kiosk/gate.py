@@ -88,6 +88,7 @@ class Gate:
         self._untold = True
         self.shown = Shown()
         self.suspicion = Suspicion()
+        self.time: Callable[[Moment], Moment | None] = lambda moment: moment
         self.fault: str | None = None
         self._heard, self._taken = Counter[str](), Counter[str]()
 
@@ -213,11 +214,12 @@ class Gate:
         return self._tickets.look_up(reading.code, rules.events, reading.moment)
 
     def _judge(self, case: Case, lookup: Lookup, *, unanswered: bool = False) -> Answer:
-        reading, now = case.reading, case.reading.moment
+        reading, now = case.reading, self.time(case.reading.moment)
+        said = (now or reading.moment).at
         if not case.rules.events:
             return Answer(None, NO_EVENT)
         try:
-            verdict = admit.decide(reading, lookup, self._history, case.rules, now.at)
+            verdict = admit.decide(reading, lookup, self._history, case.rules, now.at if now is not None else None)
             if unanswered:
                 verdict = replace(verdict, facts={UNANSWERED: "look-up"})
             if lookup.rule is not None:  # it goes on under the ticket's code, and its bytes stay as they came
@@ -228,7 +230,7 @@ class Gate:
             self.fault = str(error)
             return Answer(None, words.NOT_RECORDED)
         self.fault = None
-        answer = Answer(scan, words.sentence(verdict, now.at))
+        answer = Answer(scan, words.sentence(verdict, said))
         if reading.flaw is None:
             names = case.names | {reading.code}
             self._held[reading.lane] = _Held(names, verdict.direction, case.seen_ns, answer)

@@ -42,6 +42,7 @@ class Reason(StrEnum):
     NO_ENTRY = "no_entry"
     TOO_EARLY = "too_early"
     TOO_LATE = "too_late"
+    CLOCK_NOT_SET = "clock_not_set"
     ALREADY_IN = "already_in"
 
 
@@ -74,6 +75,29 @@ class Moment:
     boot_id: str
     quality: ClockQuality = ClockQuality.GUESSED
     late_ns: int = field(default=0, compare=False)
+
+
+class Source(StrEnum):
+    """Who said what time it was; the most reliable one first."""
+
+    NTP = "ntp"
+    HTTP_DATE = "http-date"
+    OPERATOR = "operator"
+
+
+@dataclass(frozen=True, slots=True)
+class Anchor:
+    """What time it really was (milliseconds since 1970) at one moment of one boot: it dates the whole boot."""
+
+    boot_id: str
+    boottime_ns: int
+    utc_ms: int
+    source: Source
+
+    @property
+    def began_ms(self) -> int:
+        """When the boot began."""
+        return self.utc_ms - self.boottime_ns // 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,7 +227,12 @@ class Rules:
     check_timeslots: bool = False
     accept_details_required: bool = False
     stale_after_s: float = 86_400.0
+    needs_clock: bool = False
+    """Whether a ticket that is only good at some time is declined while nobody knows the time."""
 
+
+CLOCK = "clock"
+"""The fact of a ticket that is only good at some time, judged while nobody knew the time."""
 
 UNANSWERED = "unanswered"
 """The fact of an unknown code that the cloud was asked for, without an answer in time."""
@@ -234,6 +263,11 @@ class Verdict:
     def rule(self) -> str | None:
         """By which rules the code was found to be the ticket's, None where it was that as it came."""
         return self.facts.get(RULE)
+
+    @property
+    def untimed(self) -> bool:
+        """Whether a rule that needs the time was left out, because nobody knew it."""
+        return CLOCK in self.facts
 
     def found_by(self, rule: str) -> Verdict:
         """Return the same verdict on a code that is the ticket's by these rules."""

@@ -73,7 +73,9 @@ class Standing:
     """Where delivery stands. Times in seconds of one monotonic clock.
 
     `pending`: the oldest scans in that state. `unknown`: whether there are any of which nobody knows whether they
-    arrived. `size`: how many may go in one batch now. `looking`: a look is under way.
+    arrived. `size`: how many may go in one batch now. `looking`: a look is under way. `waits_s`: for how long the
+    oldest still waits for somebody who knows what time it was, None when none does; `may_ask_time`: whether the cloud
+    may be asked for that.
     """
 
     pending: Sequence[int] = ()
@@ -84,6 +86,8 @@ class Standing:
     size: int = 200
     now_s: float = 0.0
     not_before_s: float = 0.0
+    waits_s: float | None = None
+    may_ask_time: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +108,11 @@ class SendBlindly:
 
 
 @dataclass(frozen=True, slots=True)
+class AskTime:
+    """Nobody here knows what time it is: let the cloud say so with any answer."""
+
+
+@dataclass(frozen=True, slots=True)
 class Wait:
     seconds: float
 
@@ -120,12 +129,13 @@ class Nothing:
     """All is delivered, as far as it can be."""
 
 
-Action = Post | ReadBack | SendBlindly | Wait | AskPerson | Nothing
+Action = Post | ReadBack | SendBlindly | AskTime | Wait | AskPerson | Nothing
 
 
 def next_action(standing: Standing) -> Action:
     """Choose the next step."""
-    if not standing.pending and not standing.unknown:
+    idle = not standing.pending and not standing.unknown
+    if idle and standing.waits_s is None:
         return Nothing()
     if standing.now_s < standing.not_before_s:
         return Wait(standing.not_before_s - standing.now_s)
@@ -133,6 +143,8 @@ def next_action(standing: Standing) -> Action:
         return action
     if standing.pending:
         return Post(standing.pending[: standing.size])
+    if standing.waits_s is not None and (standing.may_ask_time or idle):
+        return AskTime() if standing.may_ask_time else Wait(standing.waits_s)
     return AskPerson(max(0.0, standing.doubt.look_at_s - standing.now_s))
 
 

@@ -146,6 +146,7 @@ def rules(gate: config.Gate, settings: Settings | None) -> Rules:
         events={event_id: _rules_of(event) for event_id, event in events(gate, settings).value.items()},
         entry_permissions=frozenset(gate.entry_permissions),
         stale_after_s=gate.stale_after_s,
+        needs_clock=gate.untrusted_clock == "decline",
         **_values(decisions(gate, settings)),
     )
 

@@ -27,9 +27,11 @@ SENTENCES = {
     Reason.NO_ENTRY: "This ticket has no permission for this entry",
     Reason.TOO_EARLY: "Too early: from {at}",
     Reason.TOO_LATE: "Too late: until {at}",
+    Reason.CLOCK_NOT_SET: "This kiosk's clock is not set, and this ticket is only good at some time: see staff",
     Reason.ALREADY_IN: "Already in since {at}{gate}",
 }
 GOODBYE = "Goodbye"
+UNTIMED = "Admitted, but not by time: this kiosk's clock is not set"
 NOT_YET = "Not on the list yet: scan again in a moment"
 NOT_RECORDED = "This scan cannot be recorded: see staff"
 
@@ -40,6 +42,8 @@ def sentence(verdict: Verdict, now: datetime) -> str:
         return GOODBYE
     if verdict.unanswered:
         return NOT_YET
+    if verdict.untimed and verdict.result is Result.APPROVED:
+        return UNTIMED
     return SENTENCES[verdict.reason].format_map(_Facts(verdict.facts, now))
 
 

@@ -28,6 +28,7 @@ PACKAGES = {
     "chromium": "chromium", "strace": "strace", "umockdev-run": "umockdev", "systemd-analyze": "systemd",
     "zsh": "zsh", "fish": "fish", "gcc": "gcc python3-dev linux-libc-dev",
     "unshare": "util-linux", "openssl": "openssl", "libxkbcommon.so.0": "libxkbcommon0",
+    "faketime": "faketime",
 }  # fmt: skip
 PATIENCE_S = 60.0
 

@@ -41,16 +41,16 @@ class Scene:
     lookup: Lookup = field(default_factory=lambda: listed(TICKET))
     history: Mapping[str, Sequence[Passage]] = field(default_factory=dict)
     rules: Rules = RULES
-    now: datetime = NOW
+    now: datetime | None = NOW
     flaw: str | None = None
     direction: Direction | None = None
 
     def decided(self) -> Verdict:
-        reading = Reading("left", "CODE-0001", b"", Moment(self.now, 1, "boot"), self.flaw, self.direction)
+        reading = Reading("left", "CODE-0001", b"", Moment(self.now or NOW, 1, "boot"), self.flaw, self.direction)
         return decide(reading, self.lookup, lambda ticket: self.history.get(ticket.id, ()), self.rules, self.now)
 
 
-def with_ticket(rules: Rules = RULES, now: datetime = NOW, **changes: object) -> Scene:
+def with_ticket(rules: Rules = RULES, now: datetime | None = NOW, **changes: object) -> Scene:
     return Scene(listed(replace(TICKET, **changes)), rules=rules, now=now)  # type: ignore[arg-type]
 
 
@@ -59,7 +59,7 @@ def with_history(*directions: Direction, multi: bool = False, direction: Directi
     return Scene(history={TICKET.id: passages(*directions)}, rules=rules, direction=direction)
 
 
-def slot(now: datetime, start: datetime | None = NOW, before_m: float = 15, after_m: float = 30) -> Scene:
+def slot(now: datetime | None, start: datetime | None = NOW, before_m: float = 15, after_m: float = 30) -> Scene:
     rules = Rules({FEST: EventRules(None, before_m * 60, after_m * 60)}, check_timeslots=True)
     return with_ticket(rules, now, slot_start=start)
 
@@ -68,6 +68,7 @@ def selected(**events: EventRules) -> Rules:
     return Rules(events)
 
 
+NEEDS_CLOCK = replace(RULES, needs_clock=True)
 STANDING_ONLY = EventRules(frozenset({"standing"}))
 SEATS_ONLY = EventRules(frozenset({"seat"}))
 TWIN = replace(TICKET, id="t-2", event_id=GALA)
@@ -261,6 +262,22 @@ CHECK_INS: dict[str, tuple[Scene, Reason]] = {
         ),
         Reason.ALREADY_IN,
     ),
+    "nobody knows the time, and the ticket has no time": (
+        with_ticket(replace(NEEDS_CLOCK, check_timeslots=True), None),
+        Reason.OK,
+    ),
+    "nobody knows the time, and it expired long ago": (with_ticket(RULES, None, expires_at=at(1)), Reason.OK),
+    "nobody knows the time, and it expires": (
+        with_ticket(NEEDS_CLOCK, None, expires_at=at(23)),
+        Reason.CLOCK_NOT_SET,
+    ),
+    "nobody knows the time, and its slot is over": (slot(None, at(1)), Reason.OK),
+    "nobody knows the time, and it has a slot": (
+        with_ticket(replace(NEEDS_CLOCK, check_timeslots=True), None, slot_start=NOW),
+        Reason.CLOCK_NOT_SET,
+    ),
+    "nobody knows the time, and slots do not matter here": (with_ticket(NEEDS_CLOCK, None, slot_start=NOW), Reason.OK),
+    "the time is known, and has to be": (with_ticket(NEEDS_CLOCK, expires_at=at(23)), Reason.OK),
     "keys were lost": (Scene(flaw="keys were lost"), Reason.UNREADABLE),
     "a flaw without a name": (Scene(flaw=""), Reason.UNREADABLE),
 }
@@ -326,6 +343,7 @@ MENDED_ONE_BY_ONE: list[tuple[Reason, Scene]] = [
     (Reason.NO_ENTRY, so_far(**RIGHT_TYPE)),
     (Reason.TOO_EARLY, so_far(**ENTITLED)),
     (Reason.TOO_LATE, so_far(**{**ENTITLED, "slot_start": at(9)})),
+    (Reason.CLOCK_NOT_SET, replace(so_far(**IN_TIME), now=None, rules=replace(ALL_OF_OURS.rules, needs_clock=True))),
     (Reason.ALREADY_IN, so_far(**IN_TIME)),
     (Reason.OK, replace(so_far(**IN_TIME), history={})),
 ]
@@ -341,8 +359,15 @@ def test_the_faults_come_in_the_order_in_which_the_reasons_are_documented() -> N
     assert mended == list(Reason)[3:]
     assert " ".join(mended) == (
         "unreadable unknown unknown_stale reissued ambiguous wrong_event invalid not_issued details_required "
-        "unknown_status expired excluded ticket_type no_entry too_early too_late already_in"
+        "unknown_status expired excluded ticket_type no_entry too_early too_late clock_not_set already_in"
     )
+
+
+def test_what_was_admitted_without_a_look_at_the_time_says_so_and_nothing_else_does() -> None:
+    assert with_ticket(RULES, None, expires_at=at(1)).decided().untimed
+    assert slot(None).decided().untimed
+    for scene in (with_ticket(RULES, None), with_ticket(RULES, None, slot_start=NOW), slot(NOW), with_ticket()):
+        assert not scene.decided().untimed
 
 
 # --- check-outs ------------------------------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ from kiosk import plan
 from kiosk.model import Direction, Moment, Reason, Result, Scan, Ticket, Verdict
 from kiosk.plan import (
     AskPerson,
+    AskTime,
     Doubt,
     Mark,
     Nothing,
@@ -52,6 +53,17 @@ def test_nothing_is_to_be_done_when_all_is_delivered_however_long_the_back_off()
 
 def test_the_oldest_scans_are_posted_as_many_as_fit_one_batch():
     assert next_action(Standing(pending=[4, 5, 6, 7], size=3)) == Post([4, 5, 6])
+
+
+def test_scans_that_nobody_can_date_are_waited_for_once_the_cloud_was_asked_what_time_it_is():
+    waiting = Standing(waits_s=400.0)
+    assert next_action(replace(waiting, may_ask_time=True)) == AskTime()
+    assert next_action(waiting) == Wait(400.0)
+    assert next_action(replace(waiting, may_ask_time=True, now_s=1.0, not_before_s=9.0)) == Wait(8.0)
+    assert next_action(replace(waiting, may_ask_time=True, pending=[4])) == Post([4])
+    assert next_action(replace(waiting, may_ask_time=True, unknown=True)) == ReadBack(final=True)
+    assert next_action(replace(waiting, unknown=True, doubt=FORBIDDEN)) == AskPerson(60.0)
+    assert next_action(Standing(may_ask_time=True)) == Nothing()
 
 
 def test_what_may_have_arrived_is_looked_for_before_anything_is_sent():

@@ -75,6 +75,14 @@ SAID: dict[str, tuple[Verdict, str]] = {
     "no entry": (verdict(Reason.NO_ENTRY), "This ticket has no permission for this entry"),
     "early": (verdict(Reason.TOO_EARLY, at="2026-06-01T21:45:00+00:00"), "Too early: from 21:45"),
     "late": (verdict(Reason.TOO_LATE, at="2026-06-01T20:29:59+00:00"), "Too late: until 20:29"),
+    "clock not set": (
+        verdict(Reason.CLOCK_NOT_SET, clock="not set"),
+        "This kiosk's clock is not set, and this ticket is only good at some time: see staff",
+    ),
+    "admitted without a look at the time": (
+        verdict(Reason.OK, clock="not set"),
+        "Admitted, but not by time: this kiosk's clock is not set",
+    ),
     "in": (
         verdict(Reason.ALREADY_IN, at="2026-06-01T19:02:00+00:00", gate="gate-south"),
         "Already in since 19:02 at gate-south",

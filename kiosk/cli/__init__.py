@@ -28,6 +28,7 @@ COMMANDS = {
     "support-bundle": "Pack what somebody needs to help, without names, codes or keys.",
     "audit": "Print what people did to this kiosk.",
     "reset": "Remove everything this kiosk has recorded and learned.",
+    "clock": "Tell the kiosk what time it is, where no network does.",
     "devices": "Show the scanners that are plugged in, with the lines to configure them.",
     "record": "Write down what a scanner really sends.",
     "calibrate": "Find out how a scanner is set, from one scan.",

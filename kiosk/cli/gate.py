@@ -29,6 +29,7 @@ from kiosk.store.keeper import Keeper
 from kiosk.store.ticketlist import TicketList
 from kiosk.store.upkeep import Plan, Upkeep
 from kiosk.suspicion import Suspicion
+from kiosk.timekeeper import Timekeeper
 from kiosk.waiting import Waiting
 from kiosk.watch import Ears
 from kiosk.watchdog import Mark, Part, Watchdog, Work
@@ -80,13 +81,17 @@ def _run(setup: Setup, lanes: list[Lane], journal: Keeper, tickets: TicketList, 
     gate.suspicion = Suspicion(
         {scanner.name: scanner.layout for scanner in setup.config.scanner if scanner.kind == "hid"}
     )
+    timekeeper = Timekeeper(journal, setup.config.device.runtime_dir)
+    timekeeper.tend()
+    gate.time = timekeeper.time
     gate.remember(clock.now())
-    ears = Ears(lanes, gate.hear, gate.backlog, clock.now, hotplug())
+    ears = Ears(lanes, gate.hear, gate.backlog, timekeeper.now, hotplug())
     parts = {"ears": Part(lambda: ears.ticked_ns), "mind": Part(mind.moved_ns), "journal": Part(recording.moved_ns)}
 
     def beat() -> None:
         mind.move()
-        _beat(pulse, gate, ears, rules, journal)
+        timekeeper.tend()
+        _beat(pulse, gate, ears, rules, journal=journal.facts(), clock=timekeeper.facts())
         if any(scanner["connected"] for scanner in ears.state()):  # manual entry counts
             watchdog.ready(parts)
 
@@ -154,7 +159,7 @@ class _Rules:
         return self._joined
 
 
-def _beat(pulse: Pulse, gate: Gate, ears: Ears, rules: Callable[[], Rules], journal: Keeper) -> None:
+def _beat(pulse: Pulse, gate: Gate, ears: Ears, rules: Callable[[], Rules], **said: object) -> None:
     answer = gate.shown.answer
     pulse.beat(
         version=__version__,
@@ -162,7 +167,7 @@ def _beat(pulse: Pulse, gate: Gate, ears: Ears, rules: Callable[[], Rules], jour
         scanners=[one | {"hint": gate.suspicion.hint(str(one["name"])) or one["hint"]} for one in ears.state()],
         events=list(rules().events),
         fault=gate.fault,
-        journal=journal.facts(),
+        **said,
         shown={
             "turn": gate.shown.turn,
             "lane": gate.shown.lane,

@@ -10,11 +10,14 @@ from typing import Any
 
 import click
 
-from kiosk import words
+from kiosk import dating, words
 from kiosk.cli.options import Setup, with_setup
+from kiosk.dating import Stamp
 from kiosk.errors import NoListYet
-from kiosk.model import Scan
-from kiosk.store import journal, ledger
+from kiosk.model import Anchor, ClockQuality, Scan
+from kiosk.store import anchors, dates, journal, ledger
+from kiosk.store.database import from_ms, to_ms
+from kiosk.store.dates import Date
 
 
 @click.command("scans")
@@ -35,21 +38,24 @@ def rows(setup: Setup, since: int = 0) -> Iterator[dict[str, Any]]:
     """Return the scans after this number as the outside sees them."""
     directory = setup.config.device.data_dir
     try:
-        scans = journal.scans_after(journal.reader(directory), since)
+        database = journal.reader(directory)
     except NoListYet:
         return
-    deliveries = _Deliveries(setup)
+    scans, deliveries = journal.scans_after(database, since), _Deliveries(setup, anchors.anchors(database))
     for batch in _batched(scans, 500):
         states = deliveries.of(batch)
-        yield from (describe(scan) | states[scan.seq] for scan in batch)
+        yield from (describe(scan, deliveries.date(scan)) | states[scan.seq] for scan in batch)
 
 
-def describe(scan: Scan) -> dict[str, Any]:
-    """Return one scan by the names of the interface; its message in words, as of then."""
-    ticket = scan.verdict.ticket
+def describe(scan: Scan, date: Date | None = None) -> dict[str, Any]:
+    """Return one scan by the names of the interface; its message in words, as of then.
+
+    `date` is the time that the cloud has of it, or will get, where that is not the journal's.
+    """
+    ticket, time_ms = scan.verdict.ticket, date.time_ms if date is not None else to_ms(scan.at)
     return {
         "seq": scan.seq,
-        "time": words.stamp(scan.at),
+        "time": words.stamp(from_ms(time_ms)),
         "barcode": scan.barcode,
         "type": scan.verdict.direction,
         "scanResult": scan.verdict.result,
@@ -63,6 +69,8 @@ def describe(scan: Scan) -> dict[str, Any]:
         "deviceId": scan.device_id,
         "scanner": scan.lane,
         "clock": scan.moment.quality,
+        "wallTime": words.stamp(scan.moment.at) if to_ms(scan.moment.at) != time_ms else None,
+        "timeEstimated": date is not None and date.estimated,
         "rule": scan.verdict.rule,
     }
 
@@ -70,7 +78,9 @@ def describe(scan: Scan) -> dict[str, Any]:
 class _Deliveries:
     """What the ledger says; without a ledger everything is still to be delivered."""
 
-    def __init__(self, setup: Setup) -> None:
+    def __init__(self, setup: Setup, known: list[Anchor]) -> None:
+        self._anchors = known
+        self._dates: dict[int, Date] = {}
         self._database: sqlite3.Connection | None = None
         try:
             self._database = ledger.reader(setup.config.device.data_dir)
@@ -79,8 +89,21 @@ class _Deliveries:
 
     def of(self, scans: tuple[Scan, ...]) -> dict[int, dict[str, Any]]:
         found = ledger.states(self._database, scans[0].seq, scans[-1].seq) if self._database is not None else {}
+        self._dates = dates.of(self._database, [scan.seq for scan in scans]) if self._database is not None else {}
         states = ((scan.seq, found.get(scan.seq) or (scan.begins_as, None)) for scan in scans)
         return {seq: {"delivery": state, "deliveryError": error} for seq, (state, error) in states}
+
+    def date(self, scan: Scan) -> Date | None:
+        """Return the time that was given to this scan, or what it would be by what is known now."""
+        if (given := self._dates.get(scan.seq)) is not None or scan.moment.quality is ClockQuality.SYNCED:
+            return given
+        known_ms = dating.known_ms(_stamp(scan), self._anchors)
+        return Date(known_ms) if known_ms is not None else None
+
+
+def _stamp(scan: Scan) -> Stamp:
+    moment = scan.moment
+    return Stamp(scan.seq, to_ms(scan.at), to_ms(moment.at), moment.boot_id, moment.boottime_ns, moment.quality)
 
 
 def _batched(scans: Iterator[Scan], size: int) -> Iterator[tuple[Scan, ...]]:

@@ -45,7 +45,7 @@ def status(setup: Setup) -> dict[str, Any]:
         **_from_files(setup, (sync or {}).get("eta_s") if pulse.alive(sync) else None),
         "journal": _journal(setup, gate),
         "cloud": _cloud(sync or {}),
-        "clock": clock.quality(),
+        **_clock(gate),
         "disk": _disk(setup),
         "version": __version__,
     }
@@ -113,6 +113,17 @@ def _journal(setup: Setup, gate: dict[str, Any] | None) -> dict[str, Any]:
     }
 
 
+def _clock(gate: dict[str, Any] | None) -> dict[str, Any]:
+    """How good the clock is, and by whom the time is known: the running gate knows it best."""
+    said = (gate or {}).get("clock") if pulse.alive(gate) else None
+    said = said if isinstance(said, dict) else {}
+    anchor = {"source": said.get("source"), "ageSeconds": said.get("ageSeconds")}
+    return {
+        "clock": said.get("quality") or clock.quality(),
+        "clockAnchor": anchor if anchor["source"] is not None else None,
+    }
+
+
 def _disk(setup: Setup) -> dict[str, Any]:
     try:
         found = disk.volume(setup.config.device.data_dir)
@@ -164,7 +175,9 @@ def _lines(found: dict[str, Any]) -> Iterator[str]:
     )
     for name, part in cloud["budget"].items():
         yield f"           {part['left']} of {part['limit']} requests left in this hour ({BUDGETS[name]})"
-    yield f"clock      {found['clock']}"
+    anchor = found["clockAnchor"]
+    known = f", the time is known by {anchor['source']} since {anchor['ageSeconds']} s" if anchor is not None else ""
+    yield f"clock      {found['clock']}{known}"
     yield f"disk       {found['disk']['kind']}, {(found['disk']['freeBytes'] or 0) // 1_000_000} MB free"
     if found["disk"]["warning"]:
         yield f"           {found['disk']['warning'].upper()}"

@@ -30,6 +30,7 @@ from kiosk.store import journal, ledger, recovery, ticketrows, tickets
 from kiosk.store.cache import Cache
 from kiosk.store.database import is_damage, own
 from kiosk.store.ledger import Ledger, withdraw_reports
+from kiosk.sync.cloudtime import CloudTime
 from kiosk.sync.download import Download, selected
 from kiosk.sync.elsewhere import Elsewhere
 from kiosk.sync.lookup import LookUps
@@ -47,6 +48,7 @@ from kiosk.sync.run import (
     run_upload,
     upload_once,
 )  # fmt: skip
+from kiosk.sync.stamping import Stamping
 from kiosk.sync.upload import Service, Upload
 from kiosk.watchdog import Part, Watchdog
 
@@ -118,6 +120,7 @@ class _Hands:
         self.config, self.pulse = found, pulse
         self.stop, self.contact = threading.Event(), Contact()
         self._data_dir, self._ran_before, self._quiet_s = data_dir, ran_before, pulse.quiet_s()
+        self._cloud_time = CloudTime(pulse.last().get("clock"))
         said = pulse.last().get("budget")
         self._budgets = {name: Budget(found.cloud.requests_per_hour) for name in ("scans", "access")}
         for name, budget in self._budgets.items():
@@ -125,19 +128,27 @@ class _Hands:
 
     def beat(self) -> None:
         budget = {name: budget.facts() for name, budget in self._budgets.items()}
-        self.pulse.beat(
-            version=__version__, cloud=self.contact.facts(), budget=budget, eta_s=self.contact.estimate.seconds
-        )
+        heard, eta_s = self._cloud_time.facts(), self.contact.estimate.seconds
+        self.pulse.beat(version=__version__, cloud=self.contact.facts(), budget=budget, eta_s=eta_s, clock=heard)
 
     def _scans(self, use: Use) -> Line:
         cloud = self.config.cloud
         share = Share(self._budgets["scans"], use)
-        return Line(cloud.scans_url, bearer(cloud.api_key_file), share, proxies=cloud.proxy_from_environment)
+        return self._listening(
+            Line(cloud.scans_url, bearer(cloud.api_key_file), share, proxies=cloud.proxy_from_environment)
+        )
 
     def _access(self, use: Use) -> Line:
         cloud = self.config.cloud
         share = Share(self._budgets["access"], use)
-        return Line(cloud.access_url, token(cloud.token_file), share, proxies=cloud.proxy_from_environment)
+        return self._listening(
+            Line(cloud.access_url, token(cloud.token_file), share, proxies=cloud.proxy_from_environment)
+        )
+
+    def _listening(self, line: Line) -> Line:
+        """Let all lines tell what time the cloud has."""
+        line.heard = self._cloud_time.note
+        return line
 
     def _cache(self) -> Cache:
         return Cache(self._data_dir, names=self.config.sync.store_names)
@@ -166,9 +177,11 @@ class _Hands:
         sync = self.config.sync
         register = Register(self._data_dir, ledger, ran_before=self._ran_before, report=sync.report_unknown)
         with closing(register):
-            yield Upload(
+            upload = Upload(
                 register, ledger, service, sync.batch_size, on_unknown=sync.on_unknown, quiet_s=self._quiet_s
             )  # fmt: skip
+            upload.stamping = Stamping(register, ledger, self._cloud_time, sync.clock_wait_s)
+            yield upload
 
     @contextmanager
     def download(self) -> Iterator[tuple[Download, Elsewhere]]:

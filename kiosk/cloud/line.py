@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -22,6 +23,7 @@ from kiosk.cloud import trouble
 from kiosk.cloud.budget import UNLIMITED, Budget, Share, Use
 from kiosk.cloud.wire import Wire
 from kiosk.errors import CloudError, Misaddressed, NoAnswer, Rejected, TooLarge, TooMany, Unauthorized
+from kiosk.model import Moment
 from kiosk.plan import GIVE_UP_S
 from kiosk.words import plain
 
@@ -47,6 +49,9 @@ AT_WORK = {202, 408, 499, 502, 503, 504, *range(520, 530)}
 499 is nginx's, 520 to 529 are Cloudflare's, 202 is RFC 9110's "not completed".
 """
 
+_LEAP = re.compile(r"(:\d\d):60\b")
+"""RFC 9110 5.6.7 knows the second 60; Python's calendar does not."""
+
 Credential = Callable[[], Mapping[str, str]]
 
 
@@ -56,6 +61,10 @@ class Reply:
 
     body: Any
     date: datetime | None
+
+
+def _by_nobody(_date: datetime | None, _now: Moment) -> None:
+    pass
 
 
 class Allowance(Protocol):
@@ -69,12 +78,13 @@ class Allowance(Protocol):
 class Line:
     """A kept-alive connection. The credential is read for each request, so that a new one needs no restart.
 
-    The environment's proxies are used only where `proxies` says so.
+    The environment's proxies are used only where `proxies` says so. `heard` is told the cloud's time with each answer.
     """
 
     def __init__(
         self, base_url: str, credential: Credential, allowance: Allowance | None = None, *, proxies: bool = False
     ) -> None:
+        self.heard: Callable[[datetime | None, Moment], None] = _by_nobody
         self._credential = credential
         self._allowance = allowance or Share(Budget(UNLIMITED), Use.DELIVERY)
         self._url, self._proxies = httpx.URL(base_url), proxies
@@ -100,10 +110,15 @@ class Line:
         self._allowance.claim()
         response = self._answer(method, path, headers=headers, **content)
         try:
-            return _read(response, self._url)
+            reply = _read(response, self._url)
+        except (Rejected, Unauthorized, Misaddressed):  # the API's own words, and its time
+            self.heard(_date(response), clock.now())
+            raise
         except TooMany as error:
             self._allowance.hold(error.wait_s)
             raise
+        self.heard(reply.date, clock.now())
+        return reply
 
     def _answer(self, method: str, path: str, **content: Any) -> httpx.Response:
         wire, host = self._wire, self._url.host
@@ -203,7 +218,7 @@ def _retry_after_s(response: httpx.Response, date: datetime | None) -> float | N
 def _parsed(text: str) -> datetime | None:
     """Read an HTTP date; one without a zone is UTC, and one that no calendar knows is none."""
     try:
-        at = parsedate_to_datetime(text)
+        at = parsedate_to_datetime(_LEAP.sub(r"\1:59", text))
         return at.astimezone(UTC) if at.tzinfo is not None else at.replace(tzinfo=UTC)
     except (ValueError, OverflowError, TypeError):
         return None

@@ -130,6 +130,7 @@ class Eye:
             "events": list(said.get("events") or []),
             "fault": short(said.get("fault")),
             "notice": short((said.get("journal") or {}).get("notice")),
+            "clockKnown": (said.get("clock") or {}).get("known") is not False,
         }
 
     def _blind(self, beat: Beat | None, newest: int, now: Moment) -> bool:

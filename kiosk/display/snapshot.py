@@ -69,6 +69,7 @@ def describe(scan: Scan, now: datetime, *, repeated: bool) -> dict[str, Any]:
         "type": verdict.direction,
         "codeEnd": scan.barcode[-4:],
         "repeated": repeated,
+        "untimed": verdict.untimed,
     }
 
 
@@ -76,7 +77,7 @@ def refuse(lane: str, message: str) -> dict[str, Any]:
     """Say an answer that could not be recorded. It has no reason, and is never green."""
     nothing = dict.fromkeys(("seq", "reason", "ticketName", "name", "area", "row", "seat", "type", "codeEnd"))
     told = {"lane": short(lane), "headline": "STOP", "result": Result.DECLINED, "message": short(message)}
-    return {**nothing, **told, "repeated": False}
+    return {**nothing, **told, "repeated": False, "untimed": False}
 
 
 def short(text: str | None) -> str | None:

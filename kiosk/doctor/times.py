@@ -14,7 +14,8 @@ BUILT = datetime(2026, 1, 1, tzinfo=UTC)
 STEP, FAR = timedelta(seconds=5), timedelta(minutes=2)
 
 SET = (
-    "give it a network with time (timesyncd: `timedatectl`), or set it by hand: timedatectl set-time 'YYYY-MM-DD HH:MM'"
+    "give it a network with time (timesyncd: `timedatectl`), or set it by hand: "
+    "timedatectl set-time 'YYYY-MM-DD HH:MM', or tell the kiosk alone: kiosk clock set 'YYYY-MM-DD HH:MM'"
 )
 
 

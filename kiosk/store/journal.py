@@ -19,14 +19,14 @@ from typing import NamedTuple
 
 from kiosk import clock
 from kiosk.errors import Damaged, NoListYet, NotRecorded, StoreError
-from kiosk.model import Direction, Moment, Parcel, Passage, Reading, Reason, Result, Scan, Ticket, Verdict
-from kiosk.store import pruning, scanrows, wanted
+from kiosk.model import Anchor, Direction, Moment, Parcel, Passage, Reading, Reason, Result, Scan, Ticket, Verdict
+from kiosk.store import anchors, pruning, scanrows, wanted
 from kiosk.store.ballast import Ballast
 from kiosk.store.database import Schema, from_ms, is_damage, open_for_reading, open_for_writing, to_ms, transaction
 from kiosk.store.pruning import Pruning
 from kiosk.store.scanrows import COLUMNS, INSERT, as_row, as_scan, uuid7
 
-SCHEMA = Schema("journal", (scanrows.TABLE, (wanted.TABLE,), pruning.TABLES))
+SCHEMA = Schema("journal", (scanrows.TABLE, (wanted.TABLE,), pruning.TABLES, (anchors.TABLE,)))
 
 FILE = "journal.db"
 PAGES_BEFORE_CHECKPOINT = 500
@@ -136,6 +136,22 @@ class Journal:
         with _or_not_recorded(), transaction(self._database):
             wanted.add(self._database, barcode, moment)
         self._unfolded += 1
+
+    def anchor(self, anchor: Anchor) -> None:
+        """Write down what time it really was. Raises NotRecorded."""
+        with _or_not_recorded(), transaction(self._database):
+            anchors.add(self._database, anchor)
+        self._unfolded += 1
+
+    def anchors(self) -> list[Anchor]:
+        """Return what is known of every boot's clock, oldest first. Raises NotRecorded."""
+        with _or_not_recorded():
+            return anchors.anchors(self._database)
+
+    def high_water_ms(self) -> int:
+        """Return the latest time that is known to have been. Raises NotRecorded."""
+        with _or_not_recorded():
+            return anchors.high_water_ms(self._database)
 
     def history(self, ticket: Ticket) -> Sequence[Passage]:
         """Return the ticket's approved scans at this door, in order. Raises NotRecorded."""

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from kiosk.errors import Damaged, NotRecorded, StoreError
-from kiosk.model import Moment, Passage, Reading, Scan, Ticket, Verdict
+from kiosk.model import Anchor, Moment, Passage, Reading, Scan, Ticket, Verdict
 from kiosk.store import backup, recovery, witness
 from kiosk.store.database import is_damage
 from kiosk.store.journal import FILE, SCHEMA, Journal, reader
@@ -70,6 +70,15 @@ class Keeper:
 
     def recent(self, boot_id: str, since_ns: int) -> Sequence[Scan]:
         return self._mended(lambda journal: journal.recent(boot_id, since_ns))
+
+    def anchor(self, anchor: Anchor) -> None:
+        self._mended(lambda journal: journal.anchor(anchor))
+
+    def anchors(self) -> list[Anchor]:
+        return self._mended(lambda journal: journal.anchors())
+
+    def high_water_ms(self) -> int:
+        return self._mended(lambda journal: journal.high_water_ms())
 
     def rest(self, now: Moment) -> None:
         """Use a pause: mend what the upkeep has found, or what rests have always been for. Raises NotRecorded."""

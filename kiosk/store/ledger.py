@@ -16,7 +16,9 @@ from typing import NamedTuple, Protocol
 
 from kiosk.model import Delivery, Moment, Scan
 from kiosk.outcome import TRANSITIONS, Outcome
+from kiosk.store import dates
 from kiosk.store.database import Schema, open_for_reading, open_for_writing, transaction
+from kiosk.store.dates import LOOK_BACK, Dates
 
 SCHEMA = Schema(
     "ledger",
@@ -40,6 +42,7 @@ SCHEMA = Schema(
             ) STRICT
             """,
         ),
+        dates.TABLE,
     ),
 )
 
@@ -98,7 +101,7 @@ class Ledger:
     def begin_anew(self) -> None:
         """Forget everything: it was about another journal."""
         with transaction(self._database):
-            for table in ("delivery", "journal", "attempt"):
+            for table in ("delivery", "journal", "attempt", "date"):
                 self._database.execute(f"DELETE FROM {table}")  # noqa: S608
 
     def take_in(self, entries: Iterable[Entry]) -> None:
@@ -160,12 +163,7 @@ class Ledger:
 
     def missing(self, event_id: str, upto: int) -> int:
         """A look found no more of an event's unknown scans up to this one: they did not arrive. Return how many."""
-        query = (
-            "SELECT seq FROM delivery "
-            "WHERE state = 'unknown' AND report = ? AND coalesce(event_id, '') = ? AND seq <= ?"
-        )
-        numbers = [seq for (seq,) in self._database.execute(query, (self._report, event_id, upto))]
-        return self.move(Outcome.MISSING, numbers)
+        return self.move(Outcome.MISSING, [seq for seq in self.unknown_of(event_id) if seq <= upto])
 
     def unknown(self) -> list[Unknown]:
         """Return, event by event, where the scans lie of which nobody knows whether they arrived."""
@@ -174,6 +172,12 @@ class Ledger:
             "WHERE state = 'unknown' AND report = ? GROUP BY event_id ORDER BY min(seq)"
         )
         return [Unknown(*row) for row in self._database.execute(query, (self._report,))]
+
+    def unknown_of(self, event_id: str) -> list[int]:
+        """Return the scans of one event of which nobody knows whether they arrived, in order."""
+        where = "state = 'unknown' AND report = ? AND coalesce(event_id, '') = ?"
+        query = f"SELECT seq FROM delivery WHERE {where} ORDER BY seq"  # noqa: S608
+        return [seq for (seq,) in self._database.execute(query, (self._report, event_id))]
 
     def numbers(self, state: Delivery, limit: int = -1) -> list[int]:
         """Return the oldest scans in this state, in order."""
@@ -192,6 +196,19 @@ class Ledger:
         """Forget settled scans before this one: the journal has forgotten them, too."""
         with transaction(self._database):
             self._database.execute("DELETE FROM delivery WHERE seq < ? AND state IN ('acked', 'local')", (before,))
+            dates.prune(self._database, before)
+
+    def dates(self) -> Dates:
+        """Return the pen for the times with which scans go to the cloud."""
+        return Dates(self._database)
+
+    def last_sent(self, before: int) -> int:
+        """Return the newest scan before this one that has been sent, 0 when none has."""
+        query = (
+            "SELECT coalesce(max(seq), 0) FROM delivery WHERE seq < ? AND seq >= ? AND report = ? "
+            "AND state NOT IN ('pending', 'local')"
+        )
+        return int(self._database.execute(query, (before, before - LOOK_BACK, self._report)).fetchone()[0])
 
     def close(self) -> None:
         self._database.close()

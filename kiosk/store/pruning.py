@@ -13,14 +13,15 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 
 from kiosk.errors import StoreError
 from kiosk.model import ClockQuality, Delivery, Moment
-from kiosk.store import ledger
+from kiosk.store import dates, ledger
 from kiosk.store.database import to_ms, transaction
+from kiosk.store.dates import Date
 from kiosk.store.scanrows import first_at
 
 TABLES = (
@@ -79,10 +80,10 @@ class Pruning:
         ).fetchall()
         if not rows:
             return 0
-        settled = self._settled(rows[0][0], rows[-1][0])
+        settled, dated = self._settled(rows[0][0], rows[-1][0])
         gone = [seq for seq, boot_id, at_ns in rows if seq in settled and not self._is_fresh(boot_id, at_ns, now)]
         if gone:
-            _take_away(self._database, gone, to_ms(now.at))
+            _take_away(self._database, gone, to_ms(now.at), dated)
         self._after = rows[-1][0]
         return len(gone)
 
@@ -106,25 +107,32 @@ class Pruning:
     def _is_fresh(self, boot_id: str, at_ns: int, now: Moment) -> bool:
         return boot_id == now.boot_id and now.boottime_ns - at_ns < self._kept_ms * 1_000_000
 
-    def _settled(self, first: int, last: int) -> set[int]:
-        """Return which of these the ledger calls settled. Its mark stays, by which it knows its journal."""
+    def _settled(self, first: int, last: int) -> tuple[set[int], dict[int, Date]]:
+        """Return which of these the ledger calls settled, and which times it gave them.
+
+        Its mark stays, by which it knows its journal.
+        """
         try:
             with closing(ledger.reader(self._directory)) as entered:
                 mark = entered.execute("SELECT seq, scan_id FROM journal").fetchone()
                 if mark is None or not self._has(*mark):
-                    return set()
+                    return set(), {}
                 states = ledger.states(entered, first, min(last, mark[0] - 1))
+                dated = dates.of(entered, states)
         except (StoreError, sqlite3.Error):  # sync says what is wrong with it
-            return set()
-        return {seq for seq, (state, _) in states.items() if state in SETTLED}
+            return set(), {}
+        return {seq for seq, (state, _) in states.items() if state in SETTLED}, dated
 
     def _has(self, seq: int, scan_id: str) -> bool:
         found = self._database.execute("SELECT 1 FROM scan WHERE seq = ? AND id = ?", (seq, scan_id)).fetchone()
         return found is not None
 
 
-def _take_away(database: sqlite3.Connection, numbers: Sequence[int], at_ms: int) -> None:
-    """Remove these scans and write down that they were there, in one transaction."""
+def _take_away(database: sqlite3.Connection, numbers: Sequence[int], at_ms: int, dated: Mapping[int, Date]) -> None:
+    """Remove these scans and write down that they were there, in one transaction.
+
+    Who went in or out stays with the time that the cloud was told, by which it is known when it comes back from there.
+    """
     chosen = json.dumps(numbers)
     with transaction(database):
         database.execute(
@@ -141,5 +149,9 @@ def _take_away(database: sqlite3.Connection, numbers: Sequence[int], at_ms: int)
             f"INSERT INTO passage SELECT ticket_id, seq, type, time_ms, device_id {_CHOSEN} "
             "AND result = 'approved' AND ticket_id IS NOT NULL",
             (chosen,),
+        )
+        database.executemany(
+            "UPDATE passage SET time_ms = ? WHERE seq = ? AND ticket_id = (SELECT ticket_id FROM scan WHERE seq = ?)",
+            [(dated[seq].time_ms, seq, seq) for seq in numbers if seq in dated],
         )
         database.execute(f"DELETE {_CHOSEN}", (chosen,))

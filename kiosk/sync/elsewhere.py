@@ -17,7 +17,7 @@ from kiosk.cloud.answers import ScanRow
 from kiosk.cloud.portier import ScanPage
 from kiosk.errors import CloudError, NoListYet
 from kiosk.model import Passage, Result
-from kiosk.store import journal, tickets
+from kiosk.store import dates, journal, ledger, tickets
 from kiosk.store.cache import Cache, ElsewhereScan, children_of
 from kiosk.store.database import to_ms
 
@@ -46,6 +46,7 @@ class Elsewhere:
     directory: Path
     events: Callable[[], Iterable[str]]
     _journal: sqlite3.Connection | None = None
+    _ledger: sqlite3.Connection | None = None
 
     def look(self) -> None:
         """Fetch what is new of every event. Raises the first CloudError, after all were tried."""
@@ -94,8 +95,28 @@ class Elsewhere:
             self._journal = self._journal or journal.reader(self.directory)
         except NoListYet:
             return False
-        return journal.was_here(self._journal, row.ticket_id, to_ms(row.time), row.device_id)
+        if journal.was_here(self._journal, row.ticket_id, to_ms(row.time), row.device_id):
+            return True
+        return self._went_out_as(row)
+
+    def _went_out_as(self, row: ScanRow) -> bool:
+        """Whether a scan of ours whose clock was not set went out with this time."""
+        assert self._journal is not None
+        assert row.time is not None
+        try:
+            self._ledger = self._ledger or ledger.reader(self.directory)
+        except NoListYet:
+            return False
+        seq = dates.seq_at(self._ledger, to_ms(row.time))
+        found = journal.scans(self._journal, [seq]) if seq is not None else []
+        return any(
+            scan.verdict.ticket is not None
+            and scan.verdict.ticket.id == row.ticket_id
+            and row.device_id in {scan.device_id, None}
+            for scan in found
+        )
 
     def close(self) -> None:
-        if self._journal is not None:
-            self._journal.close()
+        for database in (self._journal, self._ledger):
+            if database is not None:
+                database.close()

@@ -7,8 +7,8 @@ everything is older than the scans and came to the cloud before they can have be
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -16,9 +16,11 @@ from kiosk import plan
 from kiosk.cloud.answers import ScanRow
 from kiosk.cloud.portier import PAGE, ScanPage
 from kiosk.errors import CloudError, NoAnswer, Rejected
+from kiosk.model import Anchor, Scan
 from kiosk.outcome import Outcome
-from kiosk.store.database import to_ms
+from kiosk.store.database import from_ms, to_ms
 from kiosk.store.ledger import Ledger, Unknown
+from kiosk.sync.losttimes import LostTimes
 from kiosk.sync.register import Register
 
 log = logging.getLogger(__name__)
@@ -131,8 +133,12 @@ class Look:
 class ReadBack:
     """Clears up what is unknown in the ledger, a page at a time. Belongs to one thread."""
 
-    def __init__(self, register: Register, ledger: Ledger, service: StoredScans) -> None:
+    def __init__(
+        self, register: Register, ledger: Ledger, service: StoredScans, anchors: Callable[[], Sequence[Anchor]]
+    ) -> None:
         self._register, self._ledger, self._service = register, ledger, service
+        self._dates = ledger.dates()
+        self._lost = LostTimes(register, ledger, anchors)
         self._look: Look | None = None
 
     @property
@@ -171,10 +177,19 @@ class ReadBack:
         return found
 
     def _ours(self, row: ScanRow) -> int | None:
-        scan = self._register.scan_at(to_ms(row.time)) if row.time is not None else None
-        return scan.seq if scan is not None and plan.mark(scan) == row.mark() else None
+        if row.time is None:
+            return None
+        time_ms, mark = to_ms(row.time), row.mark()
+        if (seq := self._dates.seq_at(time_ms)) is not None:
+            scans = self._register.scans([seq])
+        else:
+            scan = self._register.scan_at(time_ms)
+            scans = [scan] if scan is not None and not self._dates.of([scan.seq]) else []
+        found = [scan.seq for scan in scans if replace(plan.mark(scan), at=row.time) == mark]
+        return found[0] if found else self._lost.find(row.time, mark)
 
     def _windows(self) -> list[Window]:
+        self._lost.clear()
         return [window for each in self._ledger.unknown() if (window := self._window(each)) is not None]
 
     def _window(self, unknown: Unknown) -> Window | None:
@@ -184,4 +199,10 @@ class ReadBack:
             lost = {unknown.first, unknown.last} - {scan.seq for scan in ends}
             self._ledger.move(Outcome.VANISHED, sorted(lost), VANISHED)
             return None
-        return Window(unknown.event_id, unknown.last, ends[0].at, ends[-1].at)
+        return Window(unknown.event_id, unknown.last, *self._times(unknown, ends))
+
+    def _times(self, unknown: Unknown, ends: Sequence[Scan]) -> tuple[datetime, datetime]:
+        """Between which times an event's scans lie, by all that they may have been sent with."""
+        span = self._dates.span(unknown.first, unknown.last) or ()
+        times = [*(scan.at for scan in ends), *(from_ms(time_ms) for time_ms in span), *self._lost.search(unknown)]
+        return min(times), max(times)

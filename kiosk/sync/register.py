@@ -11,9 +11,11 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from kiosk.dating import Bounds, Stamp
 from kiosk.errors import NoListYet
-from kiosk.model import Delivery, Parcel, Reason, Scan, is_barcode
-from kiosk.store import journal
+from kiosk.model import Anchor, Delivery, Parcel, Reason, Scan, is_barcode
+from kiosk.store import anchors, journal
+from kiosk.store.database import from_ms
 from kiosk.store.journal import Recorded
 from kiosk.store.ledger import Entry, Ledger
 
@@ -33,6 +35,7 @@ class Register:
 
     def __init__(self, directory: Path, ledger: Ledger, *, ran_before: bool, report: bool = False) -> None:
         self._directory, self._ledger = directory, ledger
+        self._dates = ledger.dates()
         self._ran_before, self._report = ran_before, report
         self._in_doubt = False
         self._pruned_to = 0
@@ -69,8 +72,33 @@ class Register:
         return journal.scans(self._journal, numbers) if self._journal is not None else []
 
     def parcels(self, numbers: Sequence[int]) -> list[Parcel]:
-        """Return what goes to the cloud of these scans."""
-        return journal.parcels(self._journal, numbers) if self._journal is not None else []
+        """Return what goes to the cloud of these scans, with the times that were given to them."""
+        found = journal.parcels(self._journal, numbers) if self._journal is not None else []
+        dates = self._dates.of(numbers)
+        return [
+            parcel if (date := dates.get(parcel.seq)) is None else parcel._replace(at=from_ms(date.time_ms))
+            for parcel in found
+        ]
+
+    def stamps(self, numbers: Sequence[int]) -> list[Stamp]:
+        """Return what the clocks said of these scans, oldest first."""
+        return anchors.stamps(self._journal, numbers) if self._journal is not None else []
+
+    def doubtful(self, first: int, last: int) -> list[Scan]:
+        """Return the scans that may have gone out with a time that neither the ledger nor the journal knows."""
+        if self._journal is None:
+            return []
+        numbers = anchors.doubtful(self._journal, first, last)
+        return journal.scans(self._journal, set(numbers) - self._dates.of(numbers).keys())
+
+    def anchors(self) -> list[Anchor]:
+        """Return what is known of every boot's clock."""
+        return anchors.anchors(self._journal) if self._journal is not None else []
+
+    def boot_of(self, stamp: Stamp) -> tuple[Bounds, str | None]:
+        """Return how a scan's boot lies, and which boot came next."""
+        assert self._journal is not None
+        return anchors.boot_of(self._journal, stamp)
 
     def scan_at(self, time_ms: int) -> Scan | None:
         """Return the scan that carries this time, from the same journal."""

@@ -137,7 +137,7 @@ def upload_once(
         progress(upload.outstanding())
         if wait_s is None:
             return True
-        if upload.failures >= ONCE_TRIES or upload.asks_person:
+        if upload.failures >= ONCE_TRIES or upload.asks_person or upload.waits_for_time:
             return False
         stop.wait(wait_s)
     upload.conclude()

@@ -23,8 +23,10 @@ from kiosk.model import Delivery, Parcel
 from kiosk.outcome import Outcome
 from kiosk.plan import Doubt
 from kiosk.store.ledger import Ledger
+from kiosk.sync.cloudtime import CloudTime
 from kiosk.sync.readback import VANISHED, ReadBack, StoredScans
 from kiosk.sync.register import Register
+from kiosk.sync.stamping import Stamping
 
 log = logging.getLogger(__name__)
 
@@ -64,13 +66,15 @@ class Upload:
         quiet_s: float = 0.0,
     ) -> None:
         self._register, self._ledger, self._service = register, ledger, service
+        self.stamping = Stamping(register, ledger, CloudTime(), 0.0)
+        self._ask_time_s = 0.0
         self._on_unknown: plan.OnUnknown = on_unknown
         self._quiet_s = quiet_s
         self._pace = plan.Pace(batch_size, batch_size)
-        self._looking = ReadBack(register, ledger, service)
+        self._looking = ReadBack(register, ledger, service, lambda: self.stamping.anchors(clock.now()))
         self._ready: Sequence[Parcel] = ()
         self._confirmed: Sequence[int] = ()
-        self.asks_person = self.heard = False
+        self.asks_person = self.heard = self.waits_for_time = False
         self.problem: CloudError | None = None
         stopped, older = ledger.numbers(Delivery.INFLIGHT), bool(ledger.numbers(Delivery.UNKNOWN, 1))
         ledger.move(Outcome.STOPPED, stopped, "sync was stopped while this was under way")
@@ -88,6 +92,7 @@ class Upload:
             return NO_JOURNAL_S if self._ledger.outstanding() else None
         action = plan.next_action(self._standing())
         self.asks_person = isinstance(action, plan.AskPerson)
+        self.waits_for_time = self.stamping.waits_s is not None and isinstance(action, plan.Wait)
         if not isinstance(action, plan.Post):
             self.conclude()
         try:
@@ -109,6 +114,8 @@ class Upload:
                 self._read_back(final=final)
             case plan.SendBlindly():
                 self._ledger.move(Outcome.SENT_BLINDLY, self._ledger.numbers(Delivery.UNKNOWN))
+            case plan.AskTime():
+                self._ask_time()
             case plan.Wait(seconds) | plan.AskPerson(seconds):
                 return seconds
             case plan.Nothing():
@@ -116,9 +123,9 @@ class Upload:
         return 0.0
 
     def _standing(self) -> plan.Standing:
-        now_s = time.monotonic()
+        now_s, now = time.monotonic(), clock.now()
         return plan.Standing(
-            pending=self._ledger.numbers(Delivery.PENDING, self._pace.size),
+            pending=self.stamping.ready(self._ledger.numbers(Delivery.PENDING, self._pace.size), now),
             unknown=bool(self._ledger.numbers(Delivery.UNKNOWN, 1)),
             doubt=self._doubt,
             looking=self._looking.under_way,
@@ -126,6 +133,8 @@ class Upload:
             size=self._pace.size,
             now_s=now_s,
             not_before_s=max(self._pace.not_before_s, now_s + self._service.wait_s()),
+            waits_s=self.stamping.waits_s,
+            may_ask_time=self._service.can_look and now_s >= self._ask_time_s,
         )
 
     # --- posting -----------------------------------------------------------------------------------------------------
@@ -145,7 +154,7 @@ class Upload:
 
     def _prepare_next(self) -> None:
         """Make what comes next ready while the cloud is at work."""
-        numbers = self._ledger.numbers(Delivery.PENDING, self._pace.full)
+        numbers = self.stamping.ready(self._ledger.numbers(Delivery.PENDING, self._pace.full), clock.now())
         self._ready = self._register.parcels(numbers) if numbers else ()
         if self._ready:
             self._service.prepare(self._ready)
@@ -218,6 +227,26 @@ class Upload:
         else:
             self.problem = error
             self._wait(error)
+
+    def _ask_time(self) -> None:
+        """Let the cloud say what time it is: with any answer, the shortest will do."""
+        (parcel,) = self._register.parcels(self._ledger.numbers(Delivery.PENDING, 1))
+        self._ask_time_s = time.monotonic() + plan.LOOK_AGAIN_S
+        try:
+            page = self._service.page(parcel.event_id or "", 0, 1)
+        except FORBIDDEN as error:
+            log.info("the cloud could not be asked what time it is: %s", error)
+            return
+        except Paced:
+            self._ask_time_s = 0.0
+            raise
+        except CloudError as error:
+            self._ask_time_s = 0.0
+            self.problem = error
+            self._wait(error)
+            return
+        self.heard, self.problem = True, None
+        self.stamping.hear(page.date, clock.now())
 
     # --- waiting -----------------------------------------------------------------------------------------------------
 

@@ -17,6 +17,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from kiosk import clock
 from kiosk.cloud import line
 from kiosk.cloud.line import Line, bearer, token
 from kiosk.errors import CloudError, Misaddressed, NoAnswer, NotSent, Rejected, TooLarge, TooMany, Unauthorized
@@ -39,6 +40,30 @@ def test_a_json_answer_with_200_comes_back_with_the_clouds_own_time(canned, to):
     reply = to(canned.url).get("/scans", top=5)
     assert reply == line.Reply({"docs": [], "total": 0}, datetime(2030, 1, 23, 23, tzinfo=UTC))
     assert canned.asked[0][:2] == ("GET", "/api/scans?top=5")
+
+
+def test_a_leap_second_is_the_second_before_it(canned, to):
+    canned.say(200, Date="Sun, 31 Dec 2028 23:59:60 GMT")
+    assert str(to(canned.url).get("/x").date) == "2028-12-31 23:59:59+00:00"
+
+
+@pytest.mark.parametrize(("status", "tells"), [(200, True), (400, True), (401, True), (404, True), (500, False)])
+def test_what_time_the_cloud_has_is_told_with_each_answer_of_its_own(canned, to, status, tells):
+    canned.say(status, Date=DATE)
+    told, made = [], to(canned.url)
+    made.heard = lambda date, now: told.append((date, now.boot_id))
+    with contextlib.suppress(CloudError):
+        made.get("/x")
+    assert told == ([(datetime(2030, 1, 23, 23, tzinfo=UTC), clock.boot_id())] if tells else [])
+
+
+def test_what_time_a_log_in_page_has_is_told_to_nobody(canned, to):
+    canned.say(200, b"<html>", Content_Type="text/html", Date=DATE)
+    told, made = [], to(canned.url)
+    made.heard = lambda date, now: told.append(date)
+    with pytest.raises(CloudError):
+        made.get("/x")
+    assert told == []
 
 
 @pytest.mark.parametrize("date", [None, "", "soon", "Wed, 99 Jan 2030 23:00:00 GMT"])

@@ -40,6 +40,7 @@ def test_it_says_at_once_how_everything_is(door, eye):
         "events": ["e1"],
         "fault": None,
         "notice": None,
+        "clockKnown": True,
     }
     assert found["tickets"] == {
         "total": 3, "complete": True, "ageSeconds": 0, "old": False, "expected": None, "refused": [],

@@ -86,7 +86,7 @@ GROUNDS = {
     "blue": "rgb(15, 79, 168)", "pink": "rgb(255, 156, 207)",
 }  # fmt: skip
 NAMES = {ground: name for name, ground in GROUNDS.items()}
-SEE_STAFF = ["details_required", "ambiguous", "unknown_status", "unknown_stale", "not_inside"]
+SEE_STAFF = ["details_required", "ambiguous", "unknown_status", "unknown_stale", "not_inside", "clock_not_set"]
 
 
 def colours_of_all_reasons(door, screen):

@@ -19,6 +19,7 @@ from kiosk.errors import NotRecorded
 from kiosk.model import ClockQuality, Delivery, Direction, Moment, Reading, Reason, Result, Ticket, Verdict
 from kiosk.store import journal as journals
 from kiosk.store.database import to_ms
+from kiosk.store.dates import Date
 from kiosk.store.journal import Counts, Journal
 from kiosk.store.ledger import Entry, Ledger
 from kiosk.store.pruning import PORTION, ROUND_S
@@ -104,6 +105,17 @@ def test_of_the_old_scans_only_those_go_that_are_settled(door, state):
     door.record(50, 40, 35, 0)
     door.settle(Delivery.ACKED, state)
     assert door.rest() == ([4] if state in SETTLED else [2, 4])
+
+
+def test_who_went_in_stays_with_the_time_that_the_cloud_was_told(door):
+    door.record(50, 40, 0)
+    door.settle()
+    with closing(Ledger(door.directory)) as ledger:
+        ledger.dates().write({1: Date(1_234_567)})
+    assert door.rest() == [3]
+    kept = [to_ms(passage.at) for passage in journals.passages(door.seen, TICKET.id)]
+    assert kept == [1_234_567, to_ms(NOW - timedelta(days=40)), to_ms(NOW)]
+    assert journals.was_here(door.seen, TICKET.id, 1_234_567, "gate-1")
 
 
 def test_a_scan_goes_once_it_is_older_than_the_days_it_is_kept(door):
@@ -440,13 +452,13 @@ def test_a_journal_of_the_version_before_keeps_everything_and_can_prune_from_the
     with closing(Door(old, None)) as door:
         door.record(50, 40, 0)
     with closing(sqlite3.connect(old / journals.FILE, isolation_level=None)) as database:
-        for table in ("pruned", "tally", "passage"):
+        for table in ("pruned", "tally", "passage", "clock_anchor"):
             database.execute(f"DROP TABLE {table}")
         database.execute("DROP TRIGGER scan_is_removed_by_retention_only")
         database.execute(
             "CREATE TRIGGER scan_is_never_removed BEFORE DELETE ON scan BEGIN SELECT raise(ABORT, 'append-only'); END"
         )
-        database.execute("DELETE FROM _sqlite_migrations WHERE name = '003'")
+        database.execute("DELETE FROM _sqlite_migrations WHERE name >= '003'")
         database.execute("PRAGMA user_version = 2")
     with closing(Door(old)) as door:
         assert door.left() == [1, 2, 3]

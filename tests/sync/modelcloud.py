@@ -11,11 +11,13 @@ from typing import Any
 from kiosk.cloud.answers import scan_rows
 from kiosk.cloud.portier import ScanPage, wire
 from kiosk.errors import Misaddressed, NoAnswer, NotSent, Paced, Rejected, TooLarge, TooMany, Unauthorized
-from kiosk.model import Direction, Moment, Parcel, Reading, Reason, Result, Scan, Ticket, Verdict
+from kiosk.model import ClockQuality, Direction, Moment, Parcel, Reading, Reason, Result, Scan, Ticket, Verdict
 from kiosk.store import ledger as ledgers
 from kiosk.store.journal import Journal
 from kiosk.store.ledger import Ledger
+from kiosk.sync.cloudtime import CloudTime
 from kiosk.sync.register import Register
+from kiosk.sync.stamping import Stamping
 from kiosk.sync.upload import Upload
 
 DEVICE = "gate-1"
@@ -30,6 +32,7 @@ class Clock:
 
     def __init__(self) -> None:
         self.now_s, self.booted_s, self.boots = 1000.0, 0.0, 1
+        self.wrong_s, self.quality = 0.0, ClockQuality.SYNCED
 
     def monotonic(self) -> float:
         return self.now_s
@@ -39,7 +42,8 @@ class Clock:
 
     def now(self) -> Moment:
         since_s = self.now_s - self.booted_s
-        return Moment(START + timedelta(seconds=self.now_s), int(since_s * 1e9), self.boot_id())
+        wall = START + timedelta(seconds=self.now_s + self.wrong_s)
+        return Moment(wall, int(since_s * 1e9), self.boot_id(), self.quality)
 
     def reboot(self, seconds: float) -> None:
         self.now_s += seconds
@@ -96,6 +100,7 @@ class Cloud:
     prepared: list[list[str]] = field(default_factory=list)
     reads: int = 0
     watch: Callable[[], None] = lambda: None
+    heard: Callable[[], None] = lambda: None
 
     def wait_s(self) -> float:
         return 0.0
@@ -134,6 +139,7 @@ class Cloud:
             limits = stamp(since), stamp(until)
             rows = [scan for scan in rows if limits[0] <= (scan.get("time") or scan["createdAt"]) <= limits[1]]
         page = rows[skip : skip + min(top, self.cap)]
+        self.heard()
         return ScanPage(scan_rows(page), len(page), len(rows), self.clock.date)
 
     def _next_fault(self) -> str:
@@ -238,6 +244,7 @@ class Door:
         self.ran_before = False
         self.alive_s = 0.0
         self.on_unknown: Any = "hold"
+        self.clock_wait_s = 0.0
         self.ledger: Ledger | None = None
         self.register: Register | None = None
         self.upload: Upload | None = None
@@ -255,6 +262,16 @@ class Door:
         self.upload = Upload(
             self.register, mortal, self.cloud, self.batch_size, on_unknown=self.on_unknown, quiet_s=quiet_s
         )  # fmt: skip
+        self.listen(CloudTime())
+        return self.upload
+
+    def listen(self, cloud_time: CloudTime) -> Upload:
+        """Let what the cloud says be heard, as a line does."""
+        assert self.upload is not None
+        assert self.register is not None
+        assert self.ledger is not None
+        self.upload.stamping = Stamping(self.register, self.ledger, cloud_time, self.clock_wait_s)
+        self.cloud.heard = lambda: cloud_time.note(self.clock.date, self.clock.now())
         return self.upload
 
     def end(self) -> None:

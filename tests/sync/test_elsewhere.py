@@ -17,7 +17,10 @@ from kiosk.cloud.portier import ScanPage
 from kiosk.errors import Misaddressed, NoAnswer
 from kiosk.model import Direction, Listed, Reading, Reason, Result, Ticket, Verdict
 from kiosk.store import tickets as store
+from kiosk.store.database import to_ms
+from kiosk.store.dates import Date
 from kiosk.store.journal import Journal
+from kiosk.store.ledger import Ledger
 from kiosk.sync import elsewhere as elsewhere_room
 from kiosk.sync.elsewhere import Elsewhere
 from kiosk.words import stamp
@@ -145,6 +148,18 @@ def test_a_scan_of_another_door_at_the_very_moment_of_our_own_is_its_own(door, o
     scanned(door, *(one | {"deviceId": "gate-2"} for one in at_this_door(door.directory)))
     others.look()
     assert set(heard(door)) == {"t-0", "t-1", "t-2"}
+
+
+def test_our_own_scans_are_known_by_the_times_that_they_went_out_with(door, others):
+    """A clock that was not set: the cloud has another time of them than the journal."""
+    ours = at_this_door(door.directory)
+    with closing(Ledger(door.directory)) as ledger:
+        ledger.dates().write({seq: Date(to_ms(AT) + seq) for seq in range(1, len(ours) + 1)})
+    moved = [one | {"time": stamp(AT + timedelta(milliseconds=seq))} for seq, one in enumerate(ours, start=1)]
+    other_ticket, other_door = moved[0] | {"ticketId": "t-8"}, moved[1] | {"ticketId": "t-1", "deviceId": "gate-9"}
+    scanned(door, *moved, other_ticket, other_door)
+    others.look()
+    assert heard(door) == {"t-8": "gate-1", "t-1": "gate-9"}
 
 
 def test_without_a_journal_all_scans_are_other_doors(door, others):

@@ -11,6 +11,7 @@ import os
 import shutil
 import tempfile
 from collections import Counter
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -18,9 +19,11 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
+from kiosk.model import Anchor, ClockQuality, Source
+from kiosk.store.database import to_ms
 from kiosk.store.ledger import hand_out_again
 from kiosk.sync import upload as uploads
-from tests.sync.modelcloud import HALF_DONE, NOTHING_DONE, Clock, Cloud, Dice, Door, like, stamp
+from tests.sync.modelcloud import DEVICE, HALF_DONE, NOTHING_DONE, START, Clock, Cloud, Dice, Door, like, stamp
 
 EXAMPLES = int(os.environ.get("KIOSK_EXAMPLES", "150"))
 MEMORY = Path("/dev/shm")  # only for speed: what is tested here does not need a disk
@@ -35,6 +38,7 @@ class Delivery(RuleBasedStateMachine):
             self.patch.setattr(uploads, name, stand_in)
         self.directory = Path(tempfile.mkdtemp(dir=MEMORY if MEMORY.is_dir() else None))
         self.in_order = True
+        self.estimates = False
 
     @initialize(
         batch=st.integers(1, 9),
@@ -50,6 +54,7 @@ class Delivery(RuleBasedStateMachine):
             honours_time=honours_time, cap=cap,
         )  # fmt: skip
         self.door = Door(self.directory, self.cloud, batch)
+        self.door.clock_wait_s = 600.0
 
     # --- what happens at the door, and in time ---
 
@@ -92,12 +97,28 @@ class Delivery(RuleBasedStateMachine):
 
     @rule()
     def the_ledger_is_lost(self) -> None:
-        self.door.lose("ledger.db")
+        if not self.estimates:  # what went with an estimate is known by nothing but the ledger
+            self.door.lose("ledger.db")
+
+    @rule(hours=st.sampled_from([-1.0, 1.0, -24.0 * 365 * 70]))
+    def the_clock_is_wrong(self, hours: float) -> None:
+        self.clock.wrong_s, self.clock.quality = hours * 3600, ClockQuality.GUESSED
+        self.estimates |= not self.cloud.may_read
+
+    @rule()
+    def the_clock_is_set(self) -> None:
+        self.clock.wrong_s, self.clock.quality = 0.0, ClockQuality.SYNCED
+
+    @rule(source=st.sampled_from(Source))
+    def the_gate_writes_an_anchor(self, source: Source) -> None:
+        now, truth = self.clock.now(), START + timedelta(seconds=self.clock.now_s)
+        self.door.journal.anchor(Anchor(now.boot_id, now.boottime_ns, to_ms(truth), source))
 
     @rule(allowed=st.booleans())
     def reading_back_is_allowed_or_not(self, allowed: bool) -> None:
         self.cloud.may_read = allowed
         self.in_order = False  # what is held back is overtaken
+        self.estimates |= self.clock.quality is ClockQuality.GUESSED
 
     @rule(back=st.integers(0, 3), device=st.sampled_from(["gate-2", None]), shift_ms=st.sampled_from([0, 1]))
     def another_device_hands_in_the_like(self, back: int, device: str | None, shift_ms: int) -> None:
@@ -139,6 +160,12 @@ class Delivery(RuleBasedStateMachine):
         if hasattr(self, "door"):
             assert [code for code, count in Counter(self.cloud.codes()).items() if count > 1] == []
 
+    @invariant()
+    def no_two_scans_have_the_same_time(self) -> None:
+        if hasattr(self, "door"):
+            times = Counter(scan["time"] for scan in self.cloud.stored if scan.get("deviceId") == DEVICE)
+            assert [time for time, count in times.items() if count > 1] == []
+
     def teardown(self) -> None:
         try:
             if hasattr(self, "door"):
@@ -161,6 +188,8 @@ class Delivery(RuleBasedStateMachine):
         assert sorted(arrived) == sorted(code for code in expected if code not in refused)
         if self.in_order and not refused:
             assert arrived == expected
+            times = [scan["time"] for scan in self.cloud.stored if scan.get("deviceId") == DEVICE]
+            assert self.estimates or times == sorted(times)
         self.nothing_is_called_delivered_that_the_cloud_does_not_have()
 
 

@@ -46,6 +46,7 @@ class Hand:
     steps: int = 0
     hurried: list[int] = field(default_factory=list)
     asks_person: bool = False
+    waits_for_time: bool = False
     heard: bool = False
     concluded: bool = False
 
@@ -259,6 +260,12 @@ def test_one_pass_gives_up_after_three_failures_in_a_row():
 def test_one_pass_leaves_to_a_person_what_only_a_person_can_decide():
     """However long it might wait for one."""
     hand = Hand([(float("inf"), None), (None, None)], asks_person=True)
+    assert upload_once(hand, Contact(), threading.Event()) is False
+    assert hand.steps == 1
+
+
+def test_one_pass_does_not_wait_for_somebody_who_knows_the_time():
+    hand = Hand([(600.0, None), (None, None)], waits_for_time=True)
     assert upload_once(hand, Contact(), threading.Event()) is False
     assert hand.steps == 1
 

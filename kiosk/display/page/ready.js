@@ -88,6 +88,7 @@ function banners({ gate, tickets, outbox, disk, syncAlive, online, cloudProblem,
     open && tickets && !tickets.complete && "The ticket list is incomplete",
     disk,
     tickets?.complete && tickets.old && `The ticket list is ${age(tickets.ageSeconds)} old`,
+    !gate.clockKnown && "The clock is not set: nothing is checked by time. See “kiosk clock”",
     !syncAlive && "Deliveries have stopped: scans are kept here",
     syncAlive && !online && "Off-line: scans are kept here and delivered later",
   ];

@@ -12,7 +12,7 @@ const SIGNS = /** @type {Record<string, string>} */ ({ OK: "check", OUT: "out", 
 const LONG = 60;
 
 /** What wants a person to look. */
-const SEE_STAFF = ["details_required", "ambiguous", "unknown_status", "unknown_stale", "not_inside"];
+const SEE_STAFF = ["details_required", "ambiguous", "unknown_status", "unknown_stale", "not_inside", "clock_not_set"];
 
 /** @type {Animation[]} */
 let curtains = [];
@@ -20,7 +20,7 @@ let curtains = [];
 /** @param {Shown} shown */
 export function faceOf(shown) {
   if (shown.result !== "approved") return "declined";
-  return shown.repeated || shown.reason === "not_inside" ? "again" : "approved";
+  return shown.repeated || shown.reason === "not_inside" || shown.untimed ? "again" : "approved";
 }
 
 /**
@@ -36,7 +36,7 @@ function colourOf(shown, colours) {
 
 /** @param {Shown} shown */
 function wantsStaff(shown) {
-  return shown.reason !== null && SEE_STAFF.includes(shown.reason);
+  return shown.untimed || (shown.reason !== null && SEE_STAFF.includes(shown.reason));
 }
 
 /** @param {Shown} shown @param {Snapshot} snapshot */

@@ -1,0 +1,67 @@
+"""`kiosk clock`: what time it is, said by somebody who knows."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import click
+
+from kiosk import clock, pulse, timekeeper
+from kiosk.cli.options import Setup, with_setup
+from kiosk.dating import EARLIEST, LATEST
+from kiosk.errors import Refused
+from kiosk.model import Anchor, Source
+from kiosk.store.database import to_ms
+
+
+@click.group("clock", invoke_without_command=True)
+@with_setup
+def command(setup: Setup) -> None:
+    """Tell what the kiosk knows of the time, or let it know.
+
+    A machine without a battery does not know the time until the network says it. Its scans wait for that before they
+    are delivered (`sync.clock_wait_s`), and timeslots cannot be checked.
+    """
+    if click.get_current_context().invoked_subcommand is None:
+        click.echo(_told(setup))
+
+
+@command.command("set")
+@click.argument("time")
+@with_setup
+def set_(setup: Setup, time: str) -> None:
+    """Let the kiosk know that it is TIME now: "2026-06-01 19:30", local time, or with an offset.
+
+    The scans of this boot get their times by it, the earlier ones, too, until somebody knows better: the network. The
+    machine's own clock stays as it is, and no privilege is needed. It holds until the machine is started again.
+    """
+    at, now = _read(time), clock.now()
+    anchor = Anchor(now.boot_id, now.boottime_ns, to_ms(at), Source.OPERATOR)
+    try:
+        timekeeper.tell(setup.runtime_dir(), anchor)
+    except OSError as error:
+        raise Refused(f"{setup.config.device.runtime_dir}: cannot be written: {error.strerror}") from error
+    said = f"it is {at.astimezone():%Y-%m-%d %H:%M:%S %Z}, which is {at:%Y-%m-%d %H:%M:%S} UTC"
+    running = pulse.alive(pulse.feel(setup.config.device.runtime_dir, "gate"))
+    click.echo(f"{said}{'' if running else '; the gate takes it up when it starts'}", err=True)
+
+
+def _read(text: str) -> datetime:
+    try:
+        at = datetime.fromisoformat(text.strip())
+        at = at.astimezone(UTC)  # without an offset it is local time
+    except (ValueError, OverflowError):
+        raise click.BadParameter(f'{text[:40]!r}: needs a time such as "2026-06-01 19:30"') from None
+    if not EARLIEST <= at < LATEST:
+        raise click.BadParameter(f"{text[:40]!r}: is it that late? Needs a time from {EARLIEST.year} on")
+    return at
+
+
+def _told(setup: Setup) -> str:
+    gate = pulse.feel(setup.config.device.runtime_dir, "gate")
+    said = (gate or {}).get("clock") if pulse.alive(gate) else None
+    if not isinstance(said, dict):
+        return f"clock      {clock.quality()}; the gate is not running"
+    if said.get("source") is None:
+        return f"clock      {said.get('quality')}; nobody has said what time it is: `kiosk clock set`"
+    return f"clock      {said.get('quality')}; the time is known by {said['source']} since {said.get('ageSeconds')} s"

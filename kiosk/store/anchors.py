@@ -1,0 +1,83 @@
+"""`clock_anchor`, a table in `journal.db`: what time it really was at one moment of a boot, and who said so.
+
+The gate adds them, nobody changes them. With one of its boot a scan has a time, whatever the wall clock said.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable
+
+from kiosk.dating import Bounds, Stamp
+from kiosk.model import Anchor, ClockQuality, Source
+
+TABLE = """
+CREATE TABLE clock_anchor (
+    no INTEGER PRIMARY KEY,
+    boot_id TEXT NOT NULL,
+    boottime_ns INTEGER NOT NULL,
+    utc_ms INTEGER NOT NULL,
+    source TEXT NOT NULL
+) STRICT
+"""
+
+
+def add(database: sqlite3.Connection, anchor: Anchor) -> None:
+    """Write an anchor down. The caller has opened the transaction."""
+    database.execute(
+        "INSERT INTO clock_anchor (boot_id, boottime_ns, utc_ms, source) VALUES (?, ?, ?, ?)",
+        (anchor.boot_id, anchor.boottime_ns, anchor.utc_ms, anchor.source.value),
+    )
+
+
+def anchors(database: sqlite3.Connection) -> list[Anchor]:
+    """Return all there are, a few a boot, oldest first."""
+    rows = database.execute("SELECT boot_id, boottime_ns, utc_ms, source FROM clock_anchor ORDER BY no")
+    return [Anchor(boot_id, boottime_ns, utc_ms, Source(source)) for boot_id, boottime_ns, utc_ms, source in rows]
+
+
+def high_water_ms(database: sqlite3.Connection) -> int:
+    """Return the latest time that is known to have been: no clock before it is right. 0 when there is none.
+
+    Only what the network said is: a battery, a person or a proxy that is ahead must not spoil the clock for ever.
+    """
+    scanned = (
+        "SELECT coalesce(max(wall_ms), 0) FROM (SELECT wall_ms, clock FROM scan ORDER BY seq DESC LIMIT 1000) "
+        "WHERE clock = 'synced'"
+    )
+    anchored = "SELECT coalesce(max(utc_ms), 0) FROM clock_anchor WHERE source = 'ntp'"
+    return max(int(database.execute(query).fetchone()[0]) for query in (scanned, anchored))
+
+
+_STAMPS = """
+SELECT seq, time_ms, wall_ms, boot_id, boottime_ns, clock
+FROM scan WHERE seq IN (SELECT value FROM json_each(?)) ORDER BY seq
+"""
+
+
+def stamps(database: sqlite3.Connection, numbers: Iterable[int]) -> list[Stamp]:
+    """Return what the clocks said of these scans, oldest first."""
+    return [_stamp(row) for row in database.execute(_STAMPS, (json.dumps(list(numbers)),))]
+
+
+def doubtful(database: sqlite3.Connection, first: int, last: int) -> list[int]:
+    """Return the scans from first to last that may have gone out with another time than the journal's."""
+    query = "SELECT seq FROM scan WHERE seq BETWEEN ? AND ? AND (clock <> 'synced' OR wall_ms <> time_ms) ORDER BY seq"
+    return [seq for (seq,) in database.execute(query, (first, last))]
+
+
+def boot_of(database: sqlite3.Connection, stamp: Stamp) -> tuple[Bounds, str | None]:
+    """Return how a scan's boot lies from it on, and which boot came next, None while none has."""
+    following = "SELECT seq, boot_id FROM scan WHERE seq > ? AND boot_id <> ? ORDER BY seq LIMIT 1"
+    end, next_boot = database.execute(following, (stamp.seq, stamp.boot_id)).fetchone() or (1 << 62, None)
+    began, length = database.execute(
+        "SELECT max(wall_ms - boottime_ns / 1000000), max(boottime_ns) FROM scan WHERE seq >= ? AND seq < ?",
+        (stamp.seq, end),
+    ).fetchone()
+    return Bounds(began, length // 1_000_000), next_boot
+
+
+def _stamp(row: tuple[int, int, int, str, int, str]) -> Stamp:
+    seq, time_ms, wall_ms, boot_id, boottime_ns, said = row
+    return Stamp(seq, time_ms, wall_ms, boot_id, boottime_ns, ClockQuality(said))

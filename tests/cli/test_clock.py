@@ -1,0 +1,49 @@
+"""`kiosk clock`: somebody says what time it is."""
+
+from __future__ import annotations
+
+import json
+import os
+
+import pytest
+
+from kiosk import clock
+
+
+def left(kiosk) -> dict[str, object]:
+    found: dict[str, object] = json.loads((kiosk.runtime_dir / "operator-clock.json").read_text(encoding="utf-8"))
+    return found
+
+
+@pytest.mark.parametrize(
+    ("said", "utc_ms"),
+    [
+        ("2026-06-01 19:30", 1_780_335_000_000),
+        ("2026-06-01T19:30:05", 1_780_335_005_000),
+        ("2026-06-01 19:30+00:00", 1_780_342_200_000),
+    ],
+)
+def test_a_time_is_local_time_unless_it_has_an_offset_and_is_left_for_the_gate(kiosk, said, utc_ms):
+    done = kiosk.call("clock", "set", said, env={**os.environ, "TZ": "Europe/Berlin"})
+    assert "the gate takes it up when it starts" in done.stderr
+    found = left(kiosk)
+    assert (found["utc_ms"], found["boot_id"]) == (utc_ms, clock.boot_id())
+    assert 0 < found["boottime_ns"] < clock.boottime_ns()
+
+
+@pytest.mark.parametrize("said", ["", "19:30", "yesterday", "1970-01-01 00:00", "2300-01-01", "9999-12-31T23:59-12:00"])
+def test_what_is_no_time_of_today_is_refused_and_nothing_is_left(kiosk, said):
+    done = kiosk.call("clock", "set", said, check=False)
+    assert done.returncode == 2
+    assert "needs a time" in done.stderr.lower()
+    assert not (kiosk.runtime_dir / "operator-clock.json").exists()
+
+
+def test_a_running_gate_takes_it_up_and_status_tells_who_said_it(kiosk, eventually):
+    assert "the gate is not running" in kiosk.call("clock").stdout
+    kiosk.open_gate()
+    kiosk.call("clock", "set", "2026-06-01 19:30")
+    eventually("it is taken up", lambda: kiosk.status()["clockAnchor"] is not None, 10)
+    assert kiosk.status()["clock"] in {"guessed", "rtc", "synced"}
+    assert "the time is known by" in kiosk.call("clock").stdout
+    assert "the time is known by" in kiosk.call("status").stdout
