@@ -1,7 +1,7 @@
 """How a running program shows that it lives: one small file in the runtime directory, replaced whole at each beat.
 
-`gate.json` and `sync.json` each have one writer. A beat counts by the time since boot, which nobody sets; one from
-another boot, or older than a few seconds, is no sign of life.
+`gate.json`, `recovery.json` and `sync.json` each have one writer. A beat counts by the time since boot, which nobody
+sets; one from another boot, or older than a few seconds, is no sign of life.
 """
 
 from __future__ import annotations
@@ -18,6 +18,9 @@ log = logging.getLogger(__name__)
 
 BEAT_S = 1.0
 """How often a program says that it lives."""
+
+RECOVERY = "recovery"
+"""The gate's second file: it lives only while the journal is put together again, and the gate says nothing else."""
 
 DEAD_AFTER_S = 3.0
 """How old the last beat of a living program may be."""
@@ -91,6 +94,12 @@ def online(directory: Path) -> bool:
     facts = feel(directory, "sync")
     cloud = facts.get("cloud") if facts is not None else None
     return isinstance(cloud, dict) and cloud.get("reachable") is True and alive(facts)
+
+
+def recovering(directory: Path) -> str | None:
+    """Return how far the gate has come with a damaged journal, None while it is doing something else."""
+    facts = feel(directory, RECOVERY)
+    return str(facts.get("text")) if facts is not None and alive(facts) else None
 
 
 def _exists(pid: int) -> bool:

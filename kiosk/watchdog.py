@@ -29,7 +29,7 @@ LOOK_S = 5.0
 
 MORE_TIME_S, LONGEST_START_S = 30, 900.0
 """How much longer a start may take whenever it is looked, and how long in all: a journal that has to be put together
-again takes minutes, and must not be killed half-way."""
+again takes minutes, and must not be killed half-way. While scans come that may take as long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +70,11 @@ class Work:
     def moved_ns(self) -> int:
         since_ns = self._since_ns
         return since_ns if since_ns is not None else boottime_ns()
+
+
+def lenient(moved_ns: Callable[[], int], busy_s: Callable[[], float]) -> Callable[[], int]:
+    """Let a part stand still while something has been going on that must not be killed half-way, but not for ever."""
+    return lambda: boottime_ns() if 0 < busy_s() < LONGEST_START_S else moved_ns()
 
 
 def stalled(parts: Mapping[str, Part], now_ns: int) -> list[str]:
@@ -121,6 +126,11 @@ class Watchdog:
         if self._parts is None:
             self._parts = parts
             self._notify.say("READY=1", "STATUS=running")
+
+    def say(self, what: str | None) -> None:
+        """Tell systemd, for its own `status`, what is being done; None when it is over."""
+        usual = "running" if self._parts is not None else "starting"
+        self._notify.say(f"STATUS={what if what is not None else usual}")
 
     def __enter__(self) -> Watchdog:
         if self._notify:

@@ -19,11 +19,15 @@ from typing import Any
 import pytest
 
 from kiosk.cli.gate import _Watched as Watched
-from kiosk.clock import boottime_ns
+from kiosk.clock import boottime_ns, now
+from kiosk.model import Direction, Reading, Reason, Result, Verdict
 from kiosk.scanners.socket import FILE as DESK
 from kiosk.store.journal import Journal
+from kiosk.store.keeper import Keeper
+from kiosk.store.recovery import DRAFT
+from kiosk.store.upkeep import Plan, Upkeep
 from kiosk.sync.run import TICKETS, UPLOAD, Contact, run_download, run_upload
-from kiosk.watchdog import LONGEST_START_S, STALL_S, Mark, Notify, Part, Watchdog, Work, stalled
+from kiosk.watchdog import LONGEST_START_S, STALL_S, Mark, Notify, Part, Watchdog, Work, lenient, stalled
 
 
 class Systemd:
@@ -106,6 +110,16 @@ def test_work_is_stalled_only_while_it_is_done_and_a_mark_since_it_moved():
     assert mark.moved_ns() == before
     mark.move()
     assert mark.moved_ns() > before
+
+
+def test_a_recovery_may_stand_still_for_long_but_not_for_ever():
+    busy_s = 0.0
+    part = {"journal": Part(lenient(lambda: 0, lambda: busy_s))}
+    assert stalled(part, boottime_ns()) == ["journal"]
+    busy_s = LONGEST_START_S - 1
+    assert stalled(part, boottime_ns()) == []
+    busy_s = LONGEST_START_S + 1
+    assert stalled(part, boottime_ns()) == ["journal"]
 
 
 # --- what systemd is told --------------------------------------------------------------------------------------------
@@ -232,6 +246,61 @@ def test_a_card_that_hangs_for_a_while_is_named_and_short_hangs_kill_nobody(kios
     systemd.wait_for("STATUS=running", 10.0)
     eventually("nothing was lost by it", lambda: len(kiosk.scans()) == 4)
     assert "stands still: mind, journal" in Path(kiosk.directory / "gate.log").read_text()
+    systemd.close()
+
+
+def slow_recovery(kiosk: Any, seconds: int) -> list[str]:
+    """A gate before whose eyes a recovery takes so long: its draft comes on disk no sooner."""
+    draft = kiosk.data_dir / DRAFT
+    draft.touch()
+    fault = f"inject=fsync:delay_enter={seconds}000000"
+    return ["strace", "-f", "-o", "/dev/null", "-P", str(draft), "-e", "trace=fsync", "-e", fault]
+
+
+def an_evening(kiosk: Any) -> None:
+    kiosk.configure("http://127.0.0.1:1", gate='events = ["e-1"]')
+    kiosk.data_dir.mkdir()
+    with contextlib.closing(Keeper(kiosk.data_dir, "gate-north-1", 30.0, Upkeep(kiosk.data_dir, Plan()))) as keeper:
+        for number in range(50):
+            verdict = Verdict(Direction.CHECKIN, Result.DECLINED, Reason.UNKNOWN)
+            keeper.append(Reading("left", f"CODE{number}", b"", now()), verdict)
+
+
+@pytest.mark.needs("strace")
+def test_a_start_that_mends_the_journal_first_asks_for_time_and_tells_how_far_it_is(kiosk, tmp_path, eventually):
+    an_evening(kiosk)
+    (kiosk.data_dir / "journal.db").write_bytes(b"this is no database" * 300)
+    systemd = Systemd(str(tmp_path / "notify"))
+    started(kiosk, "gate", systemd, *slow_recovery(kiosk, 4), period_s=0.4)
+    systemd.wait_for("STATUS=putting the journal together again: the second record, 100 %")
+    assert kiosk.status()["gate"] == "recovering"
+    assert "the second record, 100 %" in kiosk.call("status").stdout
+    assert "EXTEND_TIMEOUT_USEC=30000000" in systemd.listen(1.0)
+    assert "READY=1" not in systemd.heard
+    systemd.wait_for("READY=1")
+    eventually("it is the gate again", lambda: kiosk.status()["gate"] == "running")
+    assert kiosk.status()["journal"]["recovering"] is None
+    assert len(kiosk.scans()) == 50
+    systemd.close()
+
+
+@pytest.mark.needs("strace")
+def test_a_recovery_under_the_open_door_is_fed_however_long_it_takes(kiosk, tmp_path, eventually):
+    """Thirteen seconds, longer than any part may stand still otherwise."""
+    an_evening(kiosk)
+    systemd = Systemd(str(tmp_path / "notify"))
+    started(kiosk, "gate", systemd, *slow_recovery(kiosk, 13))
+    systemd.wait_for("READY=1")
+    for path in kiosk.data_dir.glob("journal.db*"):
+        path.unlink()
+    kiosk.scan("CODE-A")
+    systemd.wait_for("STATUS=putting the journal together again: the second record, 100 %")
+    assert kiosk.status()["gate"] == "recovering"
+    kiosk.scan("CODE-B")
+    assert systemd.listen(11.5).count("WATCHDOG=1") >= 10
+    systemd.wait_for("STATUS=running", 20.0)
+    eventually("who came meanwhile is recorded", lambda: len(kiosk.scans()) == 52)
+    assert not [line for line in systemd.heard if "still" in line]
     systemd.close()
 
 

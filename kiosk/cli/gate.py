@@ -19,20 +19,21 @@ from kiosk.errors import KioskError
 from kiosk.gate import Gate, Record
 from kiosk.lanes import Lane
 from kiosk.model import Moment, Passage, Reading, Rules, Scan, Ticket, Verdict
-from kiosk.pulse import Pulse, online
+from kiosk.pulse import RECOVERY, Pulse, online
 from kiosk.scanners import socket as desk
 from kiosk.scanners.binding import Bindings
 from kiosk.scanners.hotplug import hotplug
 from kiosk.store import audit
 from kiosk.store.database import own
 from kiosk.store.keeper import Keeper
+from kiosk.store.mending import Mending
 from kiosk.store.ticketlist import TicketList
 from kiosk.store.upkeep import Plan, Upkeep
 from kiosk.suspicion import Suspicion
 from kiosk.timekeeper import Timekeeper
 from kiosk.waiting import Waiting
 from kiosk.watch import Ears
-from kiosk.watchdog import Mark, Part, Watchdog, Work
+from kiosk.watchdog import Mark, Part, Watchdog, Work, lenient
 
 log = logging.getLogger(__name__)
 
@@ -57,17 +58,26 @@ def command(setup: Setup) -> None:
     tickets = TicketList(data_dir, setup.config.gate.code_rules)
     with (
         Watchdog() as watchdog, own(data_dir / "gate.lock", "gate"),
-        closing(_keeper(setup.config, data_dir)) as journal,
+        closing(_keeper(setup.config, data_dir, watchdog)) as journal,
     ):  # fmt: skip
         audit.note_configuration(data_dir, setup.path, setup.config)
         _run(setup, lanes, journal, tickets, watchdog)
 
 
-def _keeper(found: config.Config, data_dir: Path) -> Keeper:
+def _keeper(found: config.Config, data_dir: Path, watchdog: Watchdog) -> Keeper:
     device = found.device
+    sign = Pulse(device.runtime_dir, RECOVERY)
+
+    def told(text: str | None) -> None:
+        watchdog.say(f"putting the journal together again: {text}" if text is not None else None)
+        if text is not None:
+            sign.beat(text=text)
+        else:
+            sign.end()
+
     plan = Plan(device.journal_mirror, device.witness_sync, device.backup_interval_s, device.backups_kept)
     upkeep = Upkeep(data_dir, plan)
-    keeper = Keeper(data_dir, device.id, found.sync.retention_days, upkeep)
+    keeper = Keeper(data_dir, device.id, found.sync.retention_days, upkeep, mending=Mending(told))
     upkeep.start()
     return keeper
 
@@ -86,7 +96,11 @@ def _run(setup: Setup, lanes: list[Lane], journal: Keeper, tickets: TicketList, 
     gate.time = timekeeper.time
     gate.remember(clock.now())
     ears = Ears(lanes, gate.hear, gate.backlog, timekeeper.now, hotplug())
-    parts = {"ears": Part(lambda: ears.ticked_ns), "mind": Part(mind.moved_ns), "journal": Part(recording.moved_ns)}
+    parts = {
+        "ears": Part(lambda: ears.ticked_ns),
+        "mind": Part(lenient(mind.moved_ns, journal.mending.for_s)),
+        "journal": Part(lenient(recording.moved_ns, journal.mending.for_s)),
+    }
 
     def beat() -> None:
         mind.move()

@@ -37,13 +37,14 @@ def status(setup: Setup) -> dict[str, Any]:
     """Return everything there is to know, from files alone; nothing that is down keeps it from answering."""
     runtime_dir = setup.config.device.runtime_dir
     gate, sync = pulse.feel(runtime_dir, "gate"), pulse.feel(runtime_dir, "sync")
+    recovering = pulse.recovering(runtime_dir)
     return {
-        "gate": RUNNING if pulse.alive(gate) else DOWN,
+        "gate": "recovering" if recovering is not None else RUNNING if pulse.alive(gate) else DOWN,
         "sync": RUNNING if pulse.alive(sync) else DOWN,
         "display": RUNNING if display_answers(setup.config.display) else DOWN,
         "scanners": _scanners(setup, gate),
         **_from_files(setup, (sync or {}).get("eta_s") if pulse.alive(sync) else None),
-        "journal": _journal(setup, gate),
+        "journal": _journal(setup, gate) | {"recovering": recovering},
         "cloud": _cloud(sync or {}),
         **_clock(gate),
         "disk": _disk(setup),
@@ -140,6 +141,9 @@ def _disk(setup: Setup) -> dict[str, Any]:
 
 def _journal_lines(journal: dict[str, Any]) -> Iterator[str]:
     age = f"{journal['backup']} s old" if journal["backup"] is not None else "none yet"
+    if journal["recovering"] is not None:
+        yield f"journal    IS PUT TOGETHER AGAIN, guests wait meanwhile: {journal['recovering']}"
+        return
     yield f"journal    second record {journal['witness'] or 'not looked at'}, backup {age}"
     if (recovered := journal["recovered"]) is not None:
         yield (

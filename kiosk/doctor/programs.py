@@ -23,7 +23,12 @@ def programs(runtime_dir: Path, *, display_answers: bool) -> list[Finding]:
     """Check who runs, by their own signs of life."""
     said = {name: pulse.feel(runtime_dir, name) for name in ("gate", "sync")}
     gate = said["gate"] or {}
-    shown = [*gate_program(gate, alive=pulse.alive(gate), ears_quiet_s=_quiet_s(gate))]
+    recovering = pulse.recovering(runtime_dir)
+    if recovering is not None:
+        wait = "let it run: guests who scan meanwhile are recorded then; the gate's log says when it is done"
+        shown = [amber("gate", f"puts a damaged journal together again: {recovering}", wait)]
+    else:
+        shown = [*gate_program(gate, alive=pulse.alive(gate), ears_quiet_s=_quiet_s(gate))]
     return [*shown, program("sync", alive=pulse.alive(said["sync"])), program("display", alive=display_answers)]
 
 

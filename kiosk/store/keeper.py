@@ -17,9 +17,10 @@ from typing import Any, TypeVar
 
 from kiosk.errors import Damaged, NotRecorded, StoreError
 from kiosk.model import Anchor, Moment, Passage, Reading, Scan, Ticket, Verdict
-from kiosk.store import backup, recovery, witness
+from kiosk.store import backup, recovery, salvage, witness
 from kiosk.store.database import is_damage
 from kiosk.store.journal import FILE, SCHEMA, Journal, reader
+from kiosk.store.mending import Mending
 from kiosk.store.upkeep import Upkeep
 
 log = logging.getLogger(__name__)
@@ -36,8 +37,11 @@ AGAIN_S = 30.0
 class Keeper:
     """Stands in for the journal, and belongs to the same thread. `notice` is for staff."""
 
-    def __init__(self, directory: Path, device_id: str, retention_days: float, upkeep: Upkeep) -> None:
+    def __init__(
+        self, directory: Path, device_id: str, retention_days: float, upkeep: Upkeep, *, mending: Mending | None = None
+    ) -> None:
         """Open the journal, mended where it must be. Raises TooNew, StoreError."""
+        self.mending = mending if mending is not None else Mending()
         self._directory, self._upkeep, self._follower = directory, upkeep, upkeep.follower
         self._open: Callable[[], Journal] = lambda: Journal(directory, device_id, retention_days, upkeep.note)
         self._device_id = device_id
@@ -133,7 +137,7 @@ class Keeper:
             self._rebuild(why)
         elif left is not None:  # it had its name already, and nobody was told
             with closing(reader(self._directory)) as database:
-                found = recovery.counted(database)
+                found = salvage.counted(database)
             self._report({"reason": "it was damaged", "quarantine": str(left), **found}, left)
         try:
             return self._compared(self._open())
@@ -176,12 +180,11 @@ class Keeper:
     def _rebuild(self, why: str) -> None:
         started = time.monotonic()
         log.error("the journal is damaged and is put together again: %s", why)
-        place = recovery.set_aside(
-            self._directory, FILE, unfinished=recovery.unfinished(self._directory, FILE)
-        )  # fmt: skip
-        found = recovery.rebuild(
-            self._directory, FILE, SCHEMA, None if self._is_strange() else self._witness(), place
-        )  # fmt: skip
+        with self.mending.going_on():
+            place = recovery.set_aside(self._directory, FILE, unfinished=recovery.unfinished(self._directory, FILE))
+            second = None if self._is_strange() else self._witness()
+            found = recovery.rebuild(self._directory, SCHEMA, second, place / FILE, self.mending)
+        self._upkeep.look_soon()
         took_s = round(time.monotonic() - started, 1)
         self._report({"reason": why, "quarantine": str(place), **found, "seconds": took_s}, place)
 

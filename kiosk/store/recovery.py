@@ -3,7 +3,8 @@
     journal.db, -wal, -shm → quarantine/<time>/ → what can be read of them, the newest backup, the witness → a draft
     → journal.db
 
-The draft takes its name once it is whole and on disk. `recovered.json` in the quarantine says that this is done: where
+Where the newest backup and the witness have everything, the backup is the draft (`standin.py`). It takes the journal's
+name once it is whole and on disk. `recovered.json` in the quarantine says that this is done: where
 it is missing, whoever starts next begins with the draft again. A lock, a full disk, a missing permission is no damage.
 """
 
@@ -15,12 +16,15 @@ import sqlite3
 import time
 from contextlib import closing
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from kiosk.store import backup, salvage
+from kiosk.store import backup, salvage, standin
 from kiosk.store.database import Schema, is_damage, open_for_writing, sync_directory, write_whole
+from kiosk.store.mending import Mending
+from kiosk.store.salvage import counted
 
 DIRECTORY = "quarantine"
 REPORT = "recovered.json"
@@ -112,38 +116,42 @@ def unfinished(directory: Path, name: str) -> Path | None:
     return None
 
 
-def rebuild(directory: Path, name: str, schema: Schema, witness: Path | None, place: Path) -> dict[str, Any]:
-    """Put the journal together again from what was moved to `place`, and return how that went.
+def rebuild(directory: Path, schema: Schema, witness: Path | None, damaged: Path, mending: Mending) -> dict[str, Any]:
+    """Put the journal together again from what was moved aside, and return how that went.
 
     Raises StoreError, sqlite3.Error and OSError: nothing stands under the journal's name then.
     """
-    draft = directory / DRAFT
+    copy = backup.newest(directory)
+    if copy is None or witness is None or not standin.bring_up(copy, schema, witness, damaged, mending):
+        copy = directory / DRAFT
+        read = _fill(copy, schema, witness, damaged, mending)
+    else:
+        read = None
+    with closing(sqlite3.connect(copy)) as database:
+        found = {"readable": read, **counted(database)}
+    with copy.open("rb+") as file:
+        os.fsync(file.fileno())
+    copy.rename(directory / damaged.name)
+    for place in (directory, copy.parent):
+        sync_directory(place)
+    return found
+
+
+def _fill(draft: Path, schema: Schema, witness: Path | None, damaged: Path, mending: Mending) -> bool:
+    """Fill a draft with all that is left; return whether the damaged file could be read."""
     for ending in ("", "-wal", "-shm", "-journal"):
-        (directory / f"{DRAFT}{ending}").unlink(missing_ok=True)
+        draft.with_name(f"{draft.name}{ending}").unlink(missing_ok=True)
     open_for_writing(draft, schema, "NORMAL").close()
     with closing(sqlite3.connect(f"file:{quote(str(draft.absolute()))}", uri=True, isolation_level=None)) as database:
         database.execute("PRAGMA journal_mode = MEMORY").fetchone()
         database.execute("PRAGMA synchronous = OFF")
         with salvage.unbound(database):
-            read = salvage.copy(database, place / name, 0) if (place / name).exists() else False
-            if (newest := backup.newest(directory)) is not None:
-                salvage.copy(database, newest, 0)
+            read = damaged.exists() and salvage.copy(database, damaged, 0, partial(mending.at, "the damaged file"))
+            if (newest := backup.newest(draft.parent)) is not None:
+                salvage.copy(database, newest, 0, partial(mending.at, "the newest backup"))
             if witness is not None:
-                salvage.complete(database, witness)
-        found = {"readable": read, **counted(database)}
-    with draft.open("rb+") as file:
-        os.fsync(file.fileno())
-    draft.rename(directory / name)
-    sync_directory(directory)
-    return found
-
-
-def counted(database: sqlite3.Connection) -> dict[str, int]:
-    """Return how many scans there are, and how many numbers are missing that were not removed in due time."""
-    scans, newest = database.execute("SELECT count(*), coalesce(max(seq), 0) FROM scan").fetchone()
-    removed = database.execute("SELECT coalesce(max(upto), 0) FROM pruned").fetchone()[0]
-    kept = database.execute("SELECT count(*) FROM scan WHERE seq > ?", (removed,)).fetchone()[0]
-    return {"scans": scans, "missing": max(0, newest - removed - kept)}
+                salvage.complete(database, witness, partial(mending.at, "the second record"))
+    return read
 
 
 def report(path: Path, facts: dict[str, Any]) -> None:

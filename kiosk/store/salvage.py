@@ -6,7 +6,7 @@ A range of numbers that cannot be read is halved until what is damaged stands al
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from urllib.parse import quote
@@ -75,19 +75,23 @@ class _Source:
         self._database.close()
 
 
-def copy(draft: sqlite3.Connection, path: Path, upto: int) -> bool:
+Far = Callable[[int, int], None]
+"""Takes how much is done, and of how much."""
+
+
+def copy(draft: sqlite3.Connection, path: Path, upto: int, far: Far = lambda _done, _of: None) -> bool:
     """Copy what can be read of this file and is not there yet; return whether it could be read at all.
 
     `upto` is the newest scan that is known elsewhere. What the draft knows to have been removed is not taken again.
     """
-    with closing(_Source(path)) as source:
-        try:
-            return _copy_tables(draft, source, upto)
-        except _UnreadableError:
-            return False
+    try:
+        with closing(_Source(path)) as source:
+            return _copy_tables(draft, source, upto, far)
+    except _UnreadableError:
+        return False
 
 
-def _copy_tables(draft: sqlite3.Connection, source: _Source, upto: int) -> bool:
+def _copy_tables(draft: sqlite3.Connection, source: _Source, upto: int, far: Far) -> bool:
     pruned = draft.execute("SELECT coalesce(max(upto), 0) FROM pruned").fetchone()[0]
     others = draft.execute(_TABLES).fetchall()
     with transaction(draft):
@@ -96,10 +100,10 @@ def _copy_tables(draft: sqlite3.Connection, source: _Source, upto: int) -> bool:
             if table.names and without_rowid:
                 _copy_by_key(table)
             elif table.names:
-                _copy_by_number(table, 1, 0)
+                _copy_by_number(table, 1, 0, far)
         scans = _Table(draft, source, "scan")
         if scans.names:
-            _copy_by_number(scans, pruned + 1, upto)
+            _copy_by_number(scans, pruned + 1, upto, far)
     return bool(scans.names)
 
 
@@ -141,7 +145,7 @@ class _Table:
         return True
 
 
-def _copy_by_number(table: _Table, low: int, upto: int) -> None:
+def _copy_by_number(table: _Table, low: int, upto: int, far: Far) -> None:
     query = f"SELECT {table.columns} FROM {table.name} WHERE rowid BETWEEN ? AND ?"  # noqa: S608
     high, budget = _end(table, upto), [PROBES]
     for first in range(low, high + 1, CHUNK):
@@ -150,6 +154,7 @@ def _copy_by_number(table: _Table, low: int, upto: int) -> None:
             table.take_all(list(table.source.rows(query, chunk)))
         except (_UnreadableError, sqlite3.IntegrityError):
             table.take(_halved(table.source, query, chunk, budget))
+        far(chunk[1], high)
 
 
 def _copy_by_key(table: _Table) -> None:
@@ -183,7 +188,7 @@ def _halved(source: _Source, query: str, chunk: tuple[int, int], budget: list[in
                 waiting += [(middle + 1, high), (low, middle)]
 
 
-def complete(draft: sqlite3.Connection, directory: Path) -> None:
+def complete(draft: sqlite3.Connection, directory: Path, far: Far = lambda _done, _of: None) -> None:
     """Add what the witness has and the draft lacks, unless it was removed in due time."""
     values = ", ".join(f"?{number}" for number in range(1, len(NAMES) + 1))
     passed = f"SELECT 1 FROM passage WHERE ticket_id = ?{NAMES.index('ticket_id') + 1} AND seq = ?{SEQ + 1}"  # noqa: S608
@@ -196,6 +201,32 @@ def complete(draft: sqlite3.Connection, directory: Path) -> None:
                 for row in rows_of(path):
                     with suppress(sqlite3.IntegrityError):
                         draft.execute(insert, row)
+            far(number, len(known))
+
+
+def knows_more(path: Path, newest: int, left: int) -> bool:
+    """Tell whether a damaged file has, or may have, a scan behind the newest, or does not have as many that have left.
+
+    Where its end cannot be read, what lies just behind the newest is looked for one by one.
+    """
+    if not path.exists():
+        return False
+    with closing(_Source(path)) as source:
+        with suppress(_UnreadableError):
+            if next(source.rows("SELECT coalesce(sum(scans), 0) FROM pruned"))[0] != left:
+                return True
+        with suppress(_UnreadableError):
+            return bool(next(source.rows("SELECT coalesce(max(seq), 0) FROM scan"))[0] > newest)
+        query = "SELECT seq FROM scan WHERE seq BETWEEN ? AND ?"
+        return next(_halved(source, query, (newest + 1, newest + CHUNK), [PROBES]), None) is not None
+
+
+def counted(database: sqlite3.Connection) -> dict[str, int]:
+    """Return how many scans there are, and how many numbers are missing that were not removed in due time."""
+    scans, newest = database.execute("SELECT count(*), coalesce(max(seq), 0) FROM scan").fetchone()
+    removed = database.execute("SELECT coalesce(max(upto), 0) FROM pruned").fetchone()[0]
+    kept = database.execute("SELECT count(*) FROM scan WHERE seq > ?", (removed,)).fetchone()[0]
+    return {"scans": scans, "missing": max(0, newest - removed - kept)}
 
 
 def _count(draft: sqlite3.Connection, low: int, high: int) -> int:

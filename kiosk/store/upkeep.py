@@ -60,6 +60,11 @@ class Upkeep:
     def start(self) -> None:
         self._thread.start()
 
+    def look_soon(self) -> None:
+        """The journal was put together again: a copy and a check are due as they are after a start."""
+        soon = clock.boottime_ns() + int(self._plan.first_check_s * 1e9)
+        self._due["check"] = self._due["backup"] = soon
+
     def note(self, row: Sequence[object]) -> None:
         """Take a scan that is in the journal. It is in the witness, too, when this returns, if that is beside it."""
         self._noted_ns = clock.boottime_ns()

@@ -168,7 +168,9 @@ def test_people_are_told_the_same_in_a_dozen_lines(kiosk, cloud):
 
 
 def test_what_secures_the_journal_is_told_and_so_is_a_journal_that_was_mended(kiosk, eventually):
-    assert asked(kiosk)["journal"] == {"witness": None, "recovered": None, "backup": None}
+    assert asked(kiosk)["journal"] == {
+        "witness": None, "recovered": None, "backup": None, "recovering": None,
+    }  # fmt: skip
     kiosk.call("sync", "--once")
     kiosk.open_gate()
     assert kiosk.status()["journal"]["witness"] == "ok"
