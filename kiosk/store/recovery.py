@@ -63,7 +63,7 @@ def damage(path: Path, box_s: float | None) -> str | None:
 def _look_through(database: sqlite3.Connection, box_s: float | None) -> str | None:
     deadline = time.monotonic() + (box_s if box_s is not None else float("inf"))
     database.set_progress_handler(lambda: int(time.monotonic() > deadline), 1_000)
-    found: str = database.execute("PRAGMA quick_check(1)").fetchone()[0]
+    found: str = database.execute("PRAGMA integrity_check(1)").fetchone()[0]
     return None if found == "ok" else found.replace("\n", " ")
 
 

@@ -128,10 +128,13 @@ class Upkeep:
         return not self._stopped.is_set() and clock.boottime_ns() - self._noted_ns > QUIET_NS
 
     def _check(self, journal: sqlite3.Connection) -> bool:
-        """Look the whole file through and compare it with the witness; return whether nobody came meanwhile."""
+        """Look the whole file through and compare it with the witness; return whether nobody came meanwhile.
+
+        The quick check would not see that the index lacks a ticket, which would be let in again.
+        """
         journal.set_progress_handler(lambda: int(not self._is_quiet()), 2_000)
         try:
-            found = journal.execute("PRAGMA quick_check(1)").fetchone()[0]
+            found = journal.execute("PRAGMA integrity_check(1)").fetchone()[0]
         except sqlite3.OperationalError as error:
             if error.sqlite_errorcode == sqlite3.SQLITE_INTERRUPT:
                 return False

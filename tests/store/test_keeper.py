@@ -207,6 +207,40 @@ def test_a_log_that_is_cut_when_part_of_it_was_folded_in_takes_no_scan_with_it(t
         is_whole(cut, 100)
 
 
+@pytest.mark.parametrize("big", [True, False], ids=["only its ends are looked at", "it is looked through"])
+def test_an_index_that_has_not_heard_of_the_last_scans_is_built_again_when_they_are_completed(
+    tmp_path, monkeypatch, big
+):
+    """A page of the index that never reached the card: each page is as SQLite left it, and the guest comes again."""
+    monkeypatch.setattr(keeper, "BOX_S", 0.0 if big else 9.0)
+    left = tmp_path / "left"
+    (tmp_path / "d").mkdir()
+    with closing(opened(tmp_path / "d")) as pen:
+        scanned(pen, range(1, 102))
+        before = folded(tmp_path / "d")
+        scanned(pen, range(102, 104))
+        folded(tmp_path / "d")
+        scanned(pen, range(104, 107))
+        abandon(tmp_path / "d", left)
+    (left / f"{journals.FILE}-wal").unlink()
+    (left / f"{journals.FILE}-shm").unlink()
+    page = page_classes(left / journals.FILE)["index leaf"][-1]
+    patch(left / journals.FILE, (page - 1) * 4096, before[(page - 1) * 4096 : page * 4096])
+    assert (recovery.damage(left / journals.FILE, keeper.BOX_S) is None) is big
+    with closing(journals.reader(left)) as database:
+        assert journals.passages(database, ticket(103).id) == []
+    with closing(opened(left)) as pen:
+        assert [len(pen.history(ticket(number))) for number in (101, 102, 103, 104, 106)] == [1] * 5
+    is_whole(left, 106)
+
+
+def folded(directory: Path) -> bytes:
+    """Fold the log in and return the file."""
+    with closing(sqlite3.connect(directory / journals.FILE)) as other:
+        other.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    return (directory / journals.FILE).read_bytes()
+
+
 @pytest.mark.parametrize("content", [None, b""], ids=["missing", "empty"])
 def test_a_file_that_is_missing_or_empty_is_put_together_again(data, content):
     (data / journals.FILE).unlink()

@@ -7,7 +7,8 @@ import time
 from contextlib import closing
 from datetime import UTC, datetime
 
-from kiosk.model import Moment
+from kiosk import clock
+from kiosk.model import Direction, Moment, Reading, Reason, Result, Ticket, Verdict
 from kiosk.store import backup, upkeep, witness
 from kiosk.store import journal as journals
 from kiosk.store.journal import Journal
@@ -28,6 +29,28 @@ def test_the_check_of_the_whole_file_finds_what_no_scan_has_touched(tmp_path, ru
     eventually("it is found", lambda: beside.damage)
     pen.rest(Moment(datetime(2026, 6, 1, tzinfo=UTC), 0, "boot"))
     assert "500 scans were saved" in pen.facts()["notice"]
+
+
+def test_the_check_finds_an_index_that_lacks_a_ticket(tmp_path):
+    """Its guest would be let in again; each page by itself is as it should be."""
+    with closing(Journal(tmp_path, "gate-1")) as old:
+        old.append(
+            Reading("left", "CODE", b"CODE", clock.now()),
+            Verdict(Direction.CHECKIN, Result.APPROVED, Reason.OK, Ticket("t-1", "CODE", "e-1", "type-1")),
+        )
+    index, less = "result = 'approved'", "result = 'approved' AND seq > 1"
+    for old_words, new_words, then in ((index, less, "REINDEX scan_by_ticket"), (less, index, "PRAGMA quick_check")):
+        with closing(sqlite3.connect(tmp_path / journals.FILE, isolation_level=None)) as other:
+            other.execute("PRAGMA writable_schema = ON")
+            other.execute("UPDATE sqlite_schema SET sql = replace(sql, ?, ?)", (old_words, new_words))
+        with closing(sqlite3.connect(tmp_path / journals.FILE, isolation_level=None)) as other:
+            assert other.execute(then).fetchall() in ([], [("ok",)])
+    beside = Upkeep(tmp_path, Plan())
+    with closing(journals.reader(tmp_path)) as seen:
+        assert journals.passages(seen, "t-1") == []
+        assert beside._check(seen)
+    assert "index" in str(beside.damage)
+    beside.close()
 
 
 def test_the_check_stops_as_soon_as_somebody_comes(tmp_path):
