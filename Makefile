@@ -22,7 +22,7 @@ test-vm: $(STAMP)-test
 	$(BIN)/python -m pytest --timeout 900 --capture no --verbose tests/vm $(ARGS)
 
 bench: $(STAMP)-test
-	set -e; for part in $(or $(PARTS),door list delivery); do $(BIN)/python tests/bench/$$part.py $(ARGS); done
+	set -e; for part in $(or $(PARTS),door restart list delivery); do $(BIN)/python tests/bench/$$part.py $(ARGS); done
 
 # The long forms of tests that make test plays shortly; half an hour.
 soak: $(STAMP)-test

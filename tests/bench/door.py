@@ -11,24 +11,18 @@ history, decision, append and commit.
 from __future__ import annotations
 
 import argparse
-import json
-import re
 import shutil
-import socket
 import sqlite3
 import subprocess
 import sys
 import tempfile
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
-from kiosk import clock, pulse
+from kiosk import clock
 from kiosk.gate import Gate
 from kiosk.model import EventRules, Reading, Rules
-from kiosk.scanners import socket as desk
 from kiosk.store.cache import Cache
 from kiosk.store.journal import Journal
 from kiosk.store.keeper import Keeper
@@ -152,9 +146,11 @@ def durability(directory: Path, size: int) -> None:
             given = reading(round_ % size + 1)
             times[setting].append(timed(lambda gate=gate, given=given: gate.take(given)))
         times["bare"].append(timed(insert))
-    print(f"\nThe second record of scans, {ROUNDS:,} scans each: microseconds from reading to answer")
+    print(f"\nThe second record, {ROUNDS:,} scans each: microseconds to the answer, and the ratio to the bare limit")
+    print(f"  {'':<8}{'p50':>16}{'p99':>19}{'max':>19}")
     for setting, found in times.items():
-        print(f"  {setting:<8} p50 {at(found, 0.5):8,.0f}   p99 {at(found, 0.99):8,.0f}   max {at(found, 1.0):8,.0f}")
+        shares = [(at(found, share), at(times["bare"], share)) for share in (0.5, 0.99, 1.0)]
+        print(f"  {setting:<8}" + "   ".join(f"{mine:8,.0f} ({mine / bare:5.2f})" for mine, bare in shares))
     for _, close in doors.values():
         close()
 
@@ -169,108 +165,41 @@ def _secured(place: Path, setting: str) -> tuple[Gate, Callable[[], None]]:
     return Gate(keeper, TicketList(place), lambda: RULES, hold_off_s=3.0), keeper.close
 
 
-def recover(directory: Path, size: int) -> None:
-    """How long until a damaged journal of this size is open again."""
-    fresh = directory / "damaged"
-    fresh.mkdir()
-    shutil.copy(directory / "journal.db", fresh / "journal.db")
-    with (fresh / "journal.db").open("rb+") as file:
-        file.seek(20 * 4096)
-        file.write(b"\xa5" * 4096)
-    started = time.perf_counter()
-    Keeper(fresh, "gate-north-1", 30.0, Upkeep(fresh, Plan())).close()
-    print(f"  a damaged journal of {size:,} scans is open again after {time.perf_counter() - started:.2f} s")
-
-
 def syncs(directory: Path, size: int) -> None:
+    """How many syncs a scan costs with each setting of the second record, checkpoints and its own thread included."""
     if shutil.which("strace") is None:
         print("  syncs a scan: not counted, apt-get install strace")
         return
-    log = directory / "strace.log"
-    command = ["strace", "-f", "-e", "trace=fsync,fdatasync", "-o", str(log), sys.executable, __file__]
-    subprocess.run([*command, "--only-scan", str(directory), str(size)], check=True)
-    marks = log.read_text().count("sync(")
-    print(f"  syncs a scan, checkpoints included: {marks / ROUNDS:.3f}")
+    for setting in SETTINGS:
+        log = directory / f"{setting}.strace"
+        command = ["strace", "-f", "-e", "trace=fsync,fdatasync", "-o", str(log), sys.executable, __file__]
+        subprocess.run([*command, "--only-scan", str(directory / setting), str(size), setting], check=True)
+        print(f"  {setting:<8} {log.read_text().count('sync(') / ROUNDS:.3f} syncs a scan")
 
 
-def only_scan(directory: Path, size: int) -> None:
-    gate, journal = door(directory)
+def only_scan(directory: Path, size: int, setting: str) -> None:
+    gate, close = _secured(directory, setting)
     for round_ in range(ROUNDS):
         gate.take(reading((ROUNDS + round_) % size + 1))
-    journal.close()
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-def programs(directory: Path) -> None:
-    """Start each program on the filled files: how long until it answers, and what it weighs then."""
-    port = free_port()
-    config = directory / "kiosk.toml"
-    config.write_text(
-        f"[device]\ndata_dir = {json.dumps(str(directory))}\nruntime_dir = {json.dumps(str(directory))}\n"
-        f'[cloud]\nscans_url = "http://127.0.0.1:9/api"\naccess_url = "http://127.0.0.1:9/api"\n'
-        f'[gate]\nevents = ["{EVENT}"]\n[display]\nport = {port}\n'
-    )
-    answers: dict[str, Callable[[], bool]] = {
-        "gate": lambda: desk.ask(directory / desk.FILE, "T0000000001", None) is not None,
-        "sync": lambda: pulse.alive(pulse.feel(directory, "sync")),
-        "display": lambda: urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=1).status == 200,
-    }
-    print("\nPrograms: seconds from process start to the first answer, and memory then")
-    for program, answer in answers.items():
-        seconds, mib = weigh([sys.executable, "-m", "kiosk", program, "--config", str(config)], answer)
-        print(f"  {program:<8} {seconds:6.2f} s   {mib:6.1f} MiB")
-
-
-def weigh(command: list[str], answer: Callable[[], bool]) -> tuple[float, float]:
-    from kiosk.errors import GateNotRunning
-
-    started = time.perf_counter()
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        while True:
-            try:
-                if answer():
-                    break
-            except (GateNotRunning, urllib.error.URLError, OSError):
-                pass
-            if process.poll() is not None:
-                raise SystemExit(f"{command[3]} ended with status {process.returncode}")
-            time.sleep(0.005)
-        seconds = time.perf_counter() - started
-        resident = re.search(r"VmRSS:\s+(\d+)", Path(f"/proc/{process.pid}/status").read_text())
-        return seconds, int(resident[1]) / 1024 if resident else 0.0
-    finally:
-        process.terminate()
-        process.wait()
+    close()
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sizes", default="1000,100000,1000000", help="comma-separated")
     parser.add_argument("--directory", default=".", help="where to measure: the disk that counts")
-    parser.add_argument("--only-scan", nargs=2, metavar=("DIRECTORY", "SIZE"), help=argparse.SUPPRESS)
+    parser.add_argument("--only-scan", nargs=3, metavar=("DIRECTORY", "SIZE", "SETTING"), help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.only_scan:
-        only_scan(Path(options.only_scan[0]), int(options.only_scan[1]))
+        only_scan(Path(options.only_scan[0]), int(options.only_scan[1]), options.only_scan[2])
         return
     for size in map(int, options.sizes.split(",")):
         with tempfile.TemporaryDirectory(prefix=".bench-", dir=options.directory) as made:
             directory = Path(made).absolute()
             fill(directory, size)
             measure(directory, size)
-            syncs(directory, size)
-            recover(directory, size)
             durability(directory, size)
-    with tempfile.TemporaryDirectory(prefix=".bench-", dir=options.directory) as made:
-        directory = Path(made).absolute()
-        fill(directory, size)
-        programs(directory)
+            syncs(directory, size)
 
 
 if __name__ == "__main__":
