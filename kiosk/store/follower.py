@@ -50,6 +50,7 @@ class Follower:
         self.witness: Witness | None = None
         self.beside = False
         self.ahead = False
+        self.left: Path | None = None
         self.within(self.open)
 
     @property
@@ -180,6 +181,7 @@ class Follower:
 
     def _leave_for(self, other: Path) -> None:
         log.error("the second record of scans belongs to another journal: it is kept as %s", other)
+        self.left = other
         self._leave()
         self.open()
 

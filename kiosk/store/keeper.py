@@ -149,6 +149,8 @@ class Keeper:
 
     def _wrong(self) -> str | None:
         path = self._directory / FILE
+        if (odd := recovery.no_file(self._directory, FILE)) is not None:
+            return f"{odd} is no file"
         if not path.exists():
             if recovery.unfinished(self._directory, FILE) is not None:
                 return "putting it together again was interrupted"
@@ -208,6 +210,10 @@ class Keeper:
         except sqlite3.Error as error:
             journal.close()
             raise StoreError(f"{FILE}: {error}") from error
+        if (other := self._follower.left) is not None:
+            self.notice = (
+                f"Journal and second record were of two kiosks; the second is kept as {other.name}. Tell support"
+            )
         if self._follower.ahead:
             self._follower.ahead = False
             self._complete(journal)

@@ -89,12 +89,21 @@ def set_aside(directory: Path, name: str, *, unfinished: Path | None = None) -> 
     The file goes before its log: one without its log has lost its end and does not look so.
     """
     place = unfinished or _new_place(directory / DIRECTORY)
-    for path in (directory / f"{name}{ending}" for ending in ("", "-wal", "-shm")):
+    for path in _files(directory, name):
         if path.exists():
             path.rename(place / path.name)
             sync_directory(place)
             sync_directory(directory)
     return place
+
+
+def _files(directory: Path, name: str) -> list[Path]:
+    return [directory / f"{name}{ending}" for ending in ("", "-wal", "-shm")]
+
+
+def no_file(directory: Path, name: str) -> str | None:
+    """Return the name of what lies in a file's or its logs' place and is none: a directory, a pipe."""
+    return next((path.name for path in _files(directory, name) if path.exists() and not path.is_file()), None)
 
 
 def _new_place(quarantine: Path) -> Path:
@@ -146,7 +155,7 @@ def _fill(draft: Path, schema: Schema, witness: Path | None, damaged: Path, mend
         database.execute("PRAGMA journal_mode = MEMORY").fetchone()
         database.execute("PRAGMA synchronous = OFF")
         with salvage.unbound(database):
-            read = damaged.exists() and salvage.copy(database, damaged, 0, partial(mending.at, "the damaged file"))
+            read = damaged.is_file() and salvage.copy(database, damaged, 0, partial(mending.at, "the damaged file"))
             if (newest := backup.newest(draft.parent)) is not None:
                 salvage.copy(database, newest, 0, partial(mending.at, "the newest backup"))
             if witness is not None:

@@ -209,7 +209,7 @@ def knows_more(path: Path, newest: int, left: int) -> bool:
 
     Where its end cannot be read, what lies just behind the newest is looked for one by one.
     """
-    if not path.exists():
+    if not path.is_file():
         return False
     with closing(_Source(path)) as source:
         with suppress(_UnreadableError):
