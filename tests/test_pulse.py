@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from kiosk import clock
-from kiosk.pulse import BEAT_S, DEAD_AFTER_S, Pulse, alive, feel, online
+from kiosk.pulse import BEAT_S, DEAD_AFTER_S, RECOVERY, Pulse, alive, feel, online, recovering
 
 
 def rewrite(directory: Path, **facts: object) -> None:
@@ -107,6 +107,19 @@ def test_a_beat_of_another_boot_is_no_sign_of_life(tmp_path):
     Pulse(tmp_path, "gate").beat()
     rewrite(tmp_path, boot_id="another")
     assert not alive(feel(tmp_path, "gate"))
+
+
+def test_a_recovery_is_heard_of_while_it_goes_on_and_its_program_lives(tmp_path):
+    assert recovering(tmp_path) is None
+    sign = Pulse(tmp_path, RECOVERY)
+    sign.beat(text="the damaged file, 7 %")
+    assert recovering(tmp_path) == "the damaged file, 7 %"
+    sign.end()
+    assert recovering(tmp_path) is None
+    sign.beat(text="x")
+    file = tmp_path / f"{RECOVERY}.json"
+    file.write_text(json.dumps({**json.loads(file.read_text()), "pid": 2**22 + 1}))
+    assert recovering(tmp_path) is None
 
 
 def test_sync_is_online_while_it_runs_and_says_so_and_not_otherwise(tmp_path):

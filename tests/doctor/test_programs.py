@@ -7,7 +7,7 @@ import pytest
 from kiosk import clock
 from kiosk.doctor import programs
 from kiosk.doctor.finding import Colour
-from kiosk.pulse import Pulse
+from kiosk.pulse import RECOVERY, Pulse
 
 GREEN, AMBER, RED = Colour.GREEN, Colour.AMBER, Colour.RED
 RIGHT = {
@@ -24,6 +24,16 @@ def test_who_is_down_is_red_and_who_runs_is_green(tmp_path):
     assert colours(tmp_path, display=False) == {"gate": RED, "sync": RED, "display": RED}
     Pulse(tmp_path, "gate").beat(ears_ns=clock.boottime_ns())
     assert colours(tmp_path) == {"gate": GREEN, "sync": RED, "display": GREEN}
+
+
+def test_a_gate_that_mends_its_journal_is_to_be_let_run(tmp_path):
+    sign = Pulse(tmp_path, RECOVERY)
+    sign.beat(text="the second record, 34 %")
+    gate = programs.programs(tmp_path, display_answers=True)[0]
+    assert gate.colour is AMBER
+    assert "34 %" in gate.found
+    sign.end()
+    assert colours(tmp_path)["gate"] is RED
 
 
 def test_a_gate_that_beats_without_listening_or_recording_is_red(tmp_path):

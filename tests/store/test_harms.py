@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from kiosk.errors import StoreError
 from kiosk.model import Direction, Moment, Reading, Reason, Result, Ticket, Verdict
 from kiosk.store import journal as journals
 from kiosk.store import recovery, witness
@@ -183,7 +184,7 @@ def test_a_log_of_another_kiosk_makes_it_that_kiosks_journal_and_ours_is_kept_in
 @pytest.mark.skipif(os.geteuid() == 0, reason="nothing is forbidden to root")
 def test_a_file_that_may_not_be_read_is_no_damage_and_stays_where_it_is(data):
     (data / FILE).chmod(0)
-    with pytest.raises(Exception, match="unable to open"):
+    with pytest.raises(StoreError, match="unable to open"):
         opened(data)
     assert (data / FILE).exists()
 
