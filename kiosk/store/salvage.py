@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 from kiosk.model import ClockQuality, Direction, Reason, Result
 from kiosk.store.database import transaction
-from kiosk.store.scanrows import INSERT, as_scan
+from kiosk.store.scanrows import COLUMNS, INSERT, as_scan
 from kiosk.store.witness import NAMES, SEQ, Row, first_seq, rows_of, segments
 
 CHUNK = 4_096
@@ -136,13 +136,8 @@ class _Table:
                 self.draft.execute(self.insert, row)
 
     def _is_scan(self, row: Sequence[object]) -> bool:
-        """Tell whether a row from beside a damaged one is what a gate writes."""
         found = dict.fromkeys(NAMES) | dict(zip(self.names, row, strict=True))
-        try:
-            as_scan([found[name] for name in NAMES])
-        except (ValueError, KeyError, TypeError, OverflowError):
-            return False
-        return True
+        return _is_scan([found[name] for name in NAMES])
 
 
 def _copy_by_number(table: _Table, low: int, upto: int, far: Far) -> None:
@@ -204,21 +199,34 @@ def complete(draft: sqlite3.Connection, directory: Path, far: Far = lambda _done
             far(number, len(known))
 
 
-def knows_more(path: Path, newest: int, left: int) -> bool:
-    """Tell whether a damaged file has, or may have, a scan behind the newest, or does not have as many that have left.
+def behind(path: Path, newest: int, left: int) -> list[Row] | None:
+    """Return the scans that a damaged file has behind the newest one that others know, all of them.
 
-    Where its end cannot be read, what lies just behind the newest is looked for one by one.
+    None where it may have one that cannot be reached so, or where not as many scans have left it as `left`.
     """
     if not path.is_file():
-        return False
+        return []
     with closing(_Source(path)) as source:
         with suppress(_UnreadableError):
             if next(source.rows("SELECT coalesce(sum(scans), 0) FROM pruned"))[0] != left:
-                return True
+                return None
         with suppress(_UnreadableError):
-            return bool(next(source.rows("SELECT coalesce(max(seq), 0) FROM scan"))[0] > newest)
+            last = int(next(source.rows("SELECT coalesce(max(seq), 0) FROM scan"))[0])
+            query = f"SELECT {COLUMNS} FROM scan WHERE seq > ? ORDER BY seq"  # noqa: S608
+            rows = list(source.rows(query, (newest,)))
+            return rows if len(rows) == max(0, last - newest) and all(map(_is_scan, rows)) else None
         query = "SELECT seq FROM scan WHERE seq BETWEEN ? AND ?"
-        return next(_halved(source, query, (newest + 1, newest + CHUNK), [PROBES]), None) is not None
+        hidden = next(_halved(source, query, (newest + 1, newest + CHUNK), [PROBES]), None)
+        return None if hidden is not None else []
+
+
+def _is_scan(row: Sequence[object]) -> bool:
+    """Tell whether a row from beside a damaged one is what a gate writes."""
+    try:
+        as_scan(row)
+    except (ValueError, KeyError, TypeError, OverflowError):
+        return False
+    return True
 
 
 def counted(database: sqlite3.Connection) -> dict[str, int]:

@@ -22,9 +22,10 @@ log = logging.getLogger(__name__)
 
 
 def bring_up(copy: Path, schema: Schema, second: Path, damaged: Path, mending: Mending) -> bool:
-    """Add to this copy what the witness `second` has behind it; return whether that is everything anybody knows.
+    """Add to this copy what came behind it; return whether that is everything that anybody knows.
 
-    Where it is not, the copy is as it was. Raises OSError.
+    The witness `second` goes on from it, and the damaged file from there: a power cut takes the witness's last second.
+    Where it is not everything, the copy is as it was. Raises OSError.
     """
     try:
         with closing(sqlite3.connect(copy, isolation_level=None)) as database:
@@ -33,9 +34,11 @@ def bring_up(copy: Path, schema: Schema, second: Path, damaged: Path, mending: M
                 return False
             upto, left = backup.state(database)
             rows = list(witness.rows_after(second, upto))
-            if [row[SEQ] for row in rows] != list(range(upto + 1, upto + 1 + len(rows))):
+            more = salvage.behind(damaged, upto + len(rows), left)
+            if more is None or salvage.counted(database)["missing"]:
                 return False
-            if salvage.counted(database)["missing"] or salvage.knows_more(damaged, upto + len(rows), left):
+            rows += more
+            if [row[SEQ] for row in rows] != list(range(upto + 1, upto + 1 + len(rows))):
                 return False
             _append(database, rows)
     except sqlite3.Error as error:
