@@ -484,3 +484,36 @@ def test_a_start_looks_for_damage_no_longer_than_it_may(data, monkeypatch):
     with closing(opened(data)) as pen:
         assert pen.facts()["notice"] is None
     is_whole(data)
+
+
+FILL = """
+WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?)
+INSERT INTO scan (seq, id, device_id, lane, time_ms, wall_ms, boot_id, boottime_ns, clock, barcode, type, result,
+                  reason, ticket_id, name)
+SELECT i, 'id-' || i, 'gate-1', 'left', i, i, 'boot', i, 'synced', 'S' || i, 'checkin', 'approved', 'ok', 't-' || i,
+       'Guest ' || i FROM n
+"""
+
+
+def read_bytes() -> int:
+    """What this process has read so far, from memory or disk."""
+    return int(Path("/proc/self/io").read_text().split()[1])
+
+
+def test_a_start_reads_no_more_of_a_journal_that_is_eight_times_as_large(tmp_path, monkeypatch):
+    monkeypatch.setattr(keeper, "BOX_S", 0.01)
+    took: list[int] = []
+    for size in (10_000, 80_000):
+        directory = tmp_path / str(size)
+        directory.mkdir()
+        Journal(directory, "gate-1").close()
+        with closing(sqlite3.connect(directory / journals.FILE)) as database:
+            database.execute(FILL, (size,))
+            database.commit()
+        opened(directory).close()  # the witness takes its first scans in
+        before = read_bytes()
+        with closing(opened(directory)) as pen:
+            took.append(read_bytes() - before)
+            assert len(pen.history(Ticket(f"t-{size // 2}", "S", "e-1", "type-1"))) == 1
+    small, large = took
+    assert large < 1.2 * small
