@@ -93,18 +93,28 @@ def copy(draft: sqlite3.Connection, path: Path, upto: int, far: Far = lambda _do
 
 def _copy_tables(draft: sqlite3.Connection, source: _Source, upto: int, far: Far) -> bool:
     pruned = draft.execute("SELECT coalesce(max(upto), 0) FROM pruned").fetchone()[0]
-    others = draft.execute(_TABLES).fetchall()
     with transaction(draft):
-        for name, without_rowid in others:
-            table = _Table(draft, source, name)
-            if table.names and without_rowid:
-                _copy_by_key(table)
-            elif table.names:
-                _copy_by_number(table, 1, 0, far)
+        _copy_beside(draft, source, far)
         scans = _Table(draft, source, "scan")
         if scans.names:
             _copy_by_number(scans, pruned + 1, upto, far)
     return bool(scans.names)
+
+
+def copy_beside(draft: sqlite3.Connection, path: Path) -> None:
+    """Copy what can be read of this file but the scans, as far as it is not there yet."""
+    if path.is_file():
+        with suppress(_UnreadableError), closing(_Source(path)) as source, transaction(draft):
+            _copy_beside(draft, source, lambda _done, _of: None)
+
+
+def _copy_beside(draft: sqlite3.Connection, source: _Source, far: Far) -> None:
+    for name, without_rowid in draft.execute(_TABLES).fetchall():
+        table = _Table(draft, source, name)
+        if table.names and without_rowid:
+            _copy_by_key(table)
+        elif table.names:
+            _copy_by_number(table, 1, 0, far)
 
 
 class _Table:
@@ -216,8 +226,7 @@ def behind(path: Path, newest: int, left: int) -> list[Row] | None:
             rows = list(source.rows(query, (newest,)))
             return rows if len(rows) == max(0, last - newest) and all(map(_is_scan, rows)) else None
         query = "SELECT seq FROM scan WHERE seq BETWEEN ? AND ?"
-        hidden = next(_halved(source, query, (newest + 1, newest + CHUNK), [PROBES]), None)
-        return None if hidden is not None else []
+        return None if any(_halved(source, query, (newest + 1, newest + CHUNK), [PROBES])) else []
 
 
 def _is_scan(row: Sequence[object]) -> bool:

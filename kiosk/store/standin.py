@@ -41,6 +41,7 @@ def bring_up(copy: Path, schema: Schema, second: Path, damaged: Path, mending: M
             if [row[SEQ] for row in rows] != list(range(upto + 1, upto + 1 + len(rows))):
                 return False
             _append(database, rows)
+            salvage.copy_beside(database, damaged)
     except sqlite3.Error as error:
         log.warning("the newest backup cannot stand in: %s", error)
         return False

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from kiosk.model import Direction, Moment, Reading, Reason, Result, Scan, Ticket, Verdict
+from kiosk.model import Anchor, Direction, Moment, Reading, Reason, Result, Scan, Source, Ticket, Verdict
 from kiosk.store import backup, recovery, standin, witness
 from kiosk.store import journal as journals
 from kiosk.store.journal import Journal
@@ -134,6 +134,15 @@ def test_what_a_power_cut_took_from_the_witness_is_taken_from_the_damaged_file(d
     journal_ahead(data)
     one_page(data)
     is_whole(data)
+    assert stood_in(data)
+
+
+def test_what_the_damaged_file_knows_of_its_clocks_comes_along(data):
+    with closing(opened(data)) as pen:
+        pen.anchor(Anchor("boot", 10**12, 1_780_000_000_000, Source.NTP))
+    one_page(data)
+    with closing(opened(data)) as pen:
+        assert [anchor.utc_ms for anchor in pen.anchors()] == [1_780_000_000_000]
     assert stood_in(data)
 
 
