@@ -111,7 +111,7 @@ def told_by_light(kiosk: Any) -> Iterator[tuple[int, str, str]]:
 def recorded(data_dir: Path) -> dict[int, sqlite3.Row]:
     with closing(journals.reader(data_dir)) as database:
         database.row_factory = sqlite3.Row
-        query = "SELECT seq, barcode, result, reason, ticket_id, time_ms, id FROM scan ORDER BY seq"
+        query = "SELECT seq, barcode, result, ticket_id, id FROM scan ORDER BY seq"
         return {row["seq"]: row for row in database.execute(query)}
 
 
@@ -147,8 +147,8 @@ def reopened(copy: Path, answered: dict[int, tuple[str, str]]) -> bool:
 
 
 def wait_for_scan(load: Load) -> None:
-    """Wait for the next answer, if one comes soon: just behind it is the moment that counts."""
-    before, until = len(load.answers.by_number), time.monotonic() + 1.0
+    """Wait for the next answer, however slow the machine is: just behind it is the moment that counts."""
+    before, until = len(load.answers.by_number), time.monotonic() + 30.0
     while len(load.answers.by_number) == before and time.monotonic() < until:
         time.sleep(0.001)
 
@@ -162,7 +162,8 @@ def harass(kiosk: Any, cloud: Sandbox, load: Load, dice: random.Random) -> Count
     until = time.monotonic() + SOAK_S
     while time.monotonic() < until and not load.failures:
         time.sleep(dice.expovariate(1.0))
-        wait_for_scan(load)
+        if dice.random() < 0.8:  # else perhaps in the middle of a start
+            wait_for_scan(load)
         if dice.random() < 0.3:
             answered = load.answers.copy()
             copied(kiosk.data_dir, kiosk.directory / "copy", dice)
@@ -212,14 +213,20 @@ def test_whatever_is_killed_under_load_each_answer_is_recorded_once_and_delivere
         f"answered, {len(found)} recorded; {dict(done)}"
     )
     assert load.failures == []
-    assert len(load.answers.by_number) > SOAK_S
+    assert len(load.answers.by_number) > done["kills of gate"] > 1
     holds(found, load.answers.by_number)
     cloud.disarm()
     eventually("all is delivered", lambda: delivered(kiosk), 300.0)
-    assert arrived(cloud) == Counter(row["time_ms"] for row in recorded(kiosk.data_dir).values() if row["ticket_id"])
+    ours = [(scan["barcode"], moment(scan["time"])) for scan in kiosk.scans() if scan["ticketId"] is not None]
+    assert arrived(cloud) == Counter(ours)
+    assert len(set(ours)) == len(ours)
 
 
-def arrived(cloud: Sandbox) -> Counter[int]:
-    """How often the cloud has each of our scans, by its time: the device and the time name it."""
+def arrived(cloud: Sandbox) -> Counter[tuple[str, int]]:
+    """How often the cloud has each of our scans, by its code and the time that it was given."""
     scans = [scan for scan in cloud.scans() if scan.get("deviceId") == DEVICE]
-    return Counter(to_ms(datetime.fromisoformat(str(scan["time"]))) for scan in scans)
+    return Counter((str(scan["barcode"]), moment(str(scan["time"]))) for scan in scans)
+
+
+def moment(time_: str) -> int:
+    return to_ms(datetime.fromisoformat(time_))
