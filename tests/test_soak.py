@@ -213,7 +213,7 @@ def test_whatever_is_killed_under_load_each_answer_is_recorded_once_and_delivere
         f"answered, {len(found)} recorded; {dict(done)}"
     )
     assert load.failures == []
-    assert len(load.answers.by_number) > done["kills of gate"] > 1
+    assert len(load.answers.by_number) > done["kills of gate"] > 0
     holds(found, load.answers.by_number)
     cloud.disarm()
     eventually("all is delivered", lambda: delivered(kiosk), 300.0)
