@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import timedelta
@@ -33,6 +34,14 @@ def door(tmp_path) -> Iterator[Door]:
     made = Door(tmp_path)
     with closing(made.journal), closing(made.seen):
         yield made
+
+
+def test_what_came_damaged_out_of_a_damaged_file_is_no_anchor(tmp_path):
+    with closing(Journal(tmp_path, "gate-1")) as made:
+        made.anchor(Anchor("boot-1", 10**9, 5_000, Source.NTP))
+        with closing(sqlite3.connect(tmp_path / journal.FILE)) as database, database:
+            database.execute("INSERT INTO clock_anchor VALUES (7, 'boot-1', 1, 1, 'ntq')")
+        assert made.anchors() == [Anchor("boot-1", 10**9, 5_000, Source.NTP)]
 
 
 def test_anchors_are_read_as_they_were_written_oldest_first(door):
