@@ -68,7 +68,7 @@ class Stamping:
         row, fresh = self._row_before(stamps[0].seq), dict[Stamp, Date]()
         for stamp in stamps:
             given = dates.get(stamp.seq)
-            date = self._known(stamp, given, row, anchors) or given or self._estimate(stamp, row, anchors, now)
+            date = self._known(stamp, row, anchors) or given or self._estimate(stamp, row, anchors, now)
             if date is None:
                 self.waits_s = self._left_ns(stamp, now) / 1e9
                 numbers = [seq for seq in numbers if seq < stamp.seq]
@@ -101,14 +101,11 @@ class Stamping:
             row.add(stamp, given.get(stamp.seq) or Date(stamp.time_ms))
         return row
 
-    def _known(self, stamp: Stamp, given: Date | None, row: _Row, anchors: Sequence[Anchor]) -> Date | None:
-        """Return the time of a scan that the cloud does not have; the one that is given to it, where they agree."""
+    def _known(self, stamp: Stamp, row: _Row, anchors: Sequence[Anchor]) -> Date | None:
         known_ms = dating.known_ms(stamp, anchors)
         if known_ms is None:
             return None
-        date = Date(self._free(stamp, known_ms, row.known_ms if row.known_ms - known_ms <= WRONG_MS else 0))
-        agrees = given is not None and not given.estimated and abs(given.time_ms - date.time_ms) <= dating.AGREE_MS
-        return given if agrees and given is not None and given.time_ms > row.known_ms else date
+        return Date(self._free(stamp, known_ms, row.known_ms if row.known_ms - known_ms <= WRONG_MS else 0))
 
     def _estimate(self, stamp: Stamp, row: _Row, anchors: Sequence[Anchor], now: Moment) -> Date | None:
         if self._left_ns(stamp, now) > 0 and dating.best(anchors, now.boot_id, now.boottime_ns) is None:

@@ -394,6 +394,20 @@ def test_no_anchor_gives_a_scan_the_time_of_one_that_went_with_its_own(gate, mac
     assert gate.delivered()[3] > gate.delivered()[1]
 
 
+def test_no_wrong_time_is_the_very_one_that_another_scan_went_with(gate, machine, cloud):
+    cloud.may_read = False
+    gate.guests(2)
+    machine.now_s += 4 * 3600
+    gate.guests(1)
+    gate.finish()
+    gate.power_cut()
+    machine.shows(EPOCH)
+    gate.guests(1)
+    gate.anchor(Source.OPERATOR, off_s=(gate.scans[1].at - machine.truth).total_seconds())
+    gate.finish()
+    assert gate.delivered()[3] == gate.scans[1].at + timedelta(milliseconds=1)
+
+
 @pytest.mark.parametrize("source", Source)
 def test_a_ledger_that_is_lost_doubles_nothing_that_went_out_with_an_estimate(gate, machine, cloud, source):
     cloud.may_read = False
