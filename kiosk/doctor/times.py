@@ -25,7 +25,7 @@ def clock(now: Moment, newest_scan: datetime | None, known_by: str | None = None
     `known_by` is who told the running gate what time it really is; then a wrong clock is wrong for this machine only.
     """
     at = stamp(now.at)
-    if known_by is not None and now.quality is not ClockQuality.SYNCED:
+    if known_by is not None and (known_by != Source.NTP or now.quality is not ClockQuality.SYNCED):
         return _known(at, known_by)
     if now.at < BUILT:
         return red("clock", f"it says {at}, which is long over", SET)
@@ -40,7 +40,9 @@ def clock(now: Moment, newest_scan: datetime | None, known_by: str | None = None
 def _known(at: str, known_by: str) -> Finding:
     if known_by == Source.HTTP_DATE:
         return green("clock", f"it says {at}; the time is known by the cloud's ({known_by}), and scans get it")
-    return amber("clock", f"it says {at}; the time is known only by what somebody said ({known_by})", SET)
+    if known_by == Source.OPERATOR:
+        return amber("clock", f"it says {at}; the time is known only by what somebody said ({known_by})", SET)
+    return amber("clock", f"it says {at}: moved since the network ({known_by}) set it; scans get the right time", SET)
 
 
 def skew(now: datetime, cloud: datetime, host: str) -> Finding:

@@ -30,7 +30,7 @@ def test_a_clock_that_goes_back_is_red_and_one_that_nobody_set_is_amber(now, new
 
 
 @pytest.mark.parametrize(
-    ("known_by", "colour"), [("http-date", GREEN), ("operator", AMBER), (None, RED)],
+    ("known_by", "colour"), [("http-date", GREEN), ("operator", AMBER), ("ntp", AMBER), (None, RED)],
 )  # fmt: skip
 def test_a_wrong_clock_is_as_bad_as_what_else_is_known_of_the_time(known_by, colour):
     found = clock(moment(datetime(1970, 1, 1, tzinfo=UTC), ClockQuality.GUESSED), AT, known_by)
