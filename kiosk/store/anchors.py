@@ -23,6 +23,15 @@ CREATE TABLE clock_anchor (
 """
 
 
+KNOWN_MS = """
+iif(clock = 'synced', time_ms, coalesce((
+    SELECT known.utc_ms + (scan.boottime_ns - known.boottime_ns) / 1000000 FROM clock_anchor AS known
+    WHERE known.boot_id = scan.boot_id
+    ORDER BY CASE known.source WHEN 'ntp' THEN 0 WHEN 'http-date' THEN 1 ELSE 2 END, known.no DESC LIMIT 1
+), time_ms))
+"""
+"""When a scan was, for people: by an anchor of its boot, else the journal's own time."""
+
 _SOURCES = frozenset(Source)
 
 
