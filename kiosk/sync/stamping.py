@@ -38,6 +38,10 @@ class _Row:
     boot_id: str = ""
     began_ms: int = 0
 
+    def allows(self, date: Date) -> bool:
+        """Tell whether it is in order: an estimate may be from when a scan before it was in doubt."""
+        return not date.estimated or date.time_ms > self.last_ms
+
     def add(self, stamp: Stamp, date: Date) -> None:
         self.last_ms = date.time_ms
         if not date.estimated:
@@ -68,7 +72,8 @@ class Stamping:
         row, fresh = self._row_before(stamps[0].seq), dict[Stamp, Date]()
         for stamp in stamps:
             given = dates.get(stamp.seq)
-            date = self._known(stamp, row, anchors) or given or self._estimate(stamp, row, anchors, now)
+            kept = given if given is not None and row.allows(given) else None
+            date = self._known(stamp, row, anchors) or kept or self._estimate(stamp, row, anchors, now)
             if date is None:
                 self.waits_s = self._left_ns(stamp, now) / 1e9
                 numbers = [seq for seq in numbers if seq < stamp.seq]

@@ -408,6 +408,20 @@ def test_no_wrong_time_is_the_very_one_that_another_scan_went_with(gate, machine
     assert gate.delivered()[3] == gate.scans[1].at + timedelta(milliseconds=1)
 
 
+def test_an_estimate_from_when_an_earlier_scan_was_in_doubt_comes_behind_it_all_the_same(gate, machine, cloud):
+    """One event after the other is looked up after a loss: of the second nothing is pending before that."""
+    for event in ("gala", "fest"):
+        machine.now_s += 2
+        gate.record(1, event)
+    gate.power_cut(1)
+    machine.shows(machine.truth - timedelta(hours=1))
+    gate.record(1, "gala")
+    gate.power_cut(1)
+    gate.lose("ledger.db")
+    gate.finish()
+    assert gate.in_order()
+
+
 @pytest.mark.parametrize("source", Source)
 def test_a_ledger_that_is_lost_doubles_nothing_that_went_out_with_an_estimate(gate, machine, cloud, source):
     cloud.may_read = False
