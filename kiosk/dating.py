@@ -33,6 +33,7 @@ class Stamp(NamedTuple):
     boot_id: str
     boottime_ns: int
     clock: ClockQuality
+    scan_id: str = ""
 
     @property
     def booted_ms(self) -> int:
@@ -59,10 +60,16 @@ class Bounds:
 
 
 def best(anchors: Iterable[Anchor], boot_id: str, boottime_ns: int) -> Anchor | None:
-    """Return the anchor that dates this moment best: the most reliable source, then the nearest."""
-    ours = [anchor for anchor in anchors if anchor.boot_id == boot_id]
-    key = lambda anchor: (_RANKS.index(anchor.source), abs(anchor.boottime_ns - boottime_ns))  # noqa: E731
-    return min(ours, key=key) if ours else None
+    """Return the anchor that dates this moment best: the most reliable source, then the nearest.
+
+    What a person said last corrects what was said before.
+    """
+
+    def far(anchor: Anchor) -> tuple[int, int]:
+        said_last = anchor.source is Source.OPERATOR
+        return _RANKS.index(anchor.source), -anchor.boottime_ns if said_last else abs(anchor.boottime_ns - boottime_ns)
+
+    return min((anchor for anchor in anchors if anchor.boot_id == boot_id), key=far, default=None)
 
 
 def known_ms(stamp: Stamp, anchors: Iterable[Anchor]) -> int | None:

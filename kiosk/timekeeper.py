@@ -23,6 +23,9 @@ from kiosk.store.database import from_ms, to_ms
 
 log = logging.getLogger(__name__)
 
+HEARD_AGAIN_NS = 600 * 1_000_000_000
+"""How soon what was heard is written down anew: two hosts whose clocks differ would fill the journal."""
+
 OPERATOR = "operator-clock.json"
 """What `kiosk clock set` leaves in the runtime directory, which no reboot survives."""
 
@@ -80,9 +83,11 @@ class Timekeeper:
         moment = self.now()
         anchor = dating.best(self._anchors, moment.boot_id, moment.boottime_ns)
         age_s = (moment.boottime_ns - anchor.boottime_ns) // 1_000_000_000 if anchor is not None else None
+        known = self.time(moment)
         return {
             "quality": moment.quality,
-            "known": self.time(moment) is not None,
+            "known": known is not None,
+            "aheadSeconds": (moment.at - known.at).total_seconds() if known is not None else None,
             "source": anchor.source if anchor is not None else None,
             "ageSeconds": age_s,
         }
@@ -99,9 +104,11 @@ class Timekeeper:
         """One anchor of each kind is enough, until it is found to be wrong. What was set outdoes what was heard."""
         if anchor.boot_id != moment.boot_id or not 0 <= anchor.boottime_ns <= moment.boottime_ns:
             return False
-        if anchor.source is Source.HTTP_DATE and any(each.source is Source.NTP for each in self._anchors):
-            return False
         known = [each for each in self._anchors if each.source is anchor.source]
+        if anchor.source is Source.HTTP_DATE:
+            too_soon = known and anchor.boottime_ns - known[-1].boottime_ns < HEARD_AGAIN_NS
+            if too_soon or any(each.source is Source.NTP for each in self._anchors):
+                return False
         return not known or abs(known[-1].began_ms - anchor.began_ms) > AGREE_MS
 
     @staticmethod

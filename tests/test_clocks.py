@@ -6,6 +6,7 @@ libfaketime moves the wall clock of the programs and leaves the time since boot 
 from __future__ import annotations
 
 import itertools
+import json
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -117,6 +118,8 @@ def test_without_a_network_somebody_says_what_time_it_is(kiosk, cloud, valid, se
     told = [datetime.fromisoformat(scan["time"]) for scan in kiosk.scans()]
     assert all(abs(at - datetime(2026, 6, 1, 19, 30, tzinfo=UTC)) < timedelta(minutes=2) for at in told)
     assert told == sorted(told)
+    checks = json.loads(kiosk.call("doctor", "--json", check=False).stdout)["checks"]
+    assert ["operator" in check["found"] for check in checks if check["name"] == "clock"] == [True]
 
 
 def test_a_first_start_without_any_network_admits_and_says_that_it_does_not_know(

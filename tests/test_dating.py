@@ -53,6 +53,11 @@ def test_of_two_anchors_of_one_kind_the_nearer_one_counts():
     assert dating.best([far, near], "boot-1", 20 * SECOND_NS) == far
 
 
+def test_what_a_person_said_last_corrects_what_was_said_before():
+    wrong, right = anchor(Source.OPERATOR, 3_600_000, at_s=10), anchor(Source.OPERATOR, at_s=90)
+    assert dating.best([wrong, right], "boot-1", 20 * SECOND_NS) == right
+
+
 @pytest.mark.parametrize(
     ("bounds", "before_ms", "began_ms"),
     [

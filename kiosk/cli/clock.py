@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from datetime import UTC, datetime
 
 import click
@@ -9,9 +11,10 @@ import click
 from kiosk import clock, pulse, timekeeper
 from kiosk.cli.options import Setup, with_setup
 from kiosk.dating import EARLIEST, LATEST
-from kiosk.errors import Refused
+from kiosk.errors import Refused, StoreError
 from kiosk.model import Anchor, Source
-from kiosk.store.database import to_ms
+from kiosk.store import anchors, journal
+from kiosk.store.database import from_ms, to_ms
 
 
 @click.group("clock", invoke_without_command=True)
@@ -27,15 +30,15 @@ def command(setup: Setup) -> None:
 
 
 @command.command("set")
-@click.argument("time")
+@click.argument("time", nargs=-1, required=True)
 @with_setup
-def set_(setup: Setup, time: str) -> None:
+def set_(setup: Setup, time: tuple[str, ...]) -> None:
     """Let the kiosk know that it is TIME now: "2026-06-01 19:30", local time, or with an offset.
 
     The scans of this boot get their times by it, the earlier ones, too, until somebody knows better: the network. The
     machine's own clock stays as it is, and no privilege is needed. It holds until the machine is started again.
     """
-    at, now = _read(time), clock.now()
+    at, now = _read(" ".join(time)), clock.now()
     anchor = Anchor(now.boot_id, now.boottime_ns, to_ms(at), Source.OPERATOR)
     try:
         timekeeper.tell(setup.runtime_dir(), anchor)
@@ -44,11 +47,26 @@ def set_(setup: Setup, time: str) -> None:
     said = f"it is {at.astimezone():%Y-%m-%d %H:%M:%S %Z}, which is {at:%Y-%m-%d %H:%M:%S} UTC"
     running = pulse.alive(pulse.feel(setup.config.device.runtime_dir, "gate"))
     click.echo(f"{said}{'' if running else '; the gate takes it up when it starts'}", err=True)
+    known_ms = _known_ms(setup)
+    if to_ms(at) < known_ms:
+        click.echo(f"but at {from_ms(known_ms):%Y-%m-%d %H:%M:%S} UTC scans were made already, by the network's time: "
+                   "was the date mistyped? Say it again, the last word counts", err=True)  # fmt: skip
+
+
+def _known_ms(setup: Setup) -> int:
+    """Return the latest time that the journal knows to have been, 0 where there is none."""
+    try:
+        with closing(journal.reader(setup.config.device.data_dir)) as database:
+            return anchors.high_water_ms(database)
+    except (StoreError, sqlite3.Error):  # the gate says what is wrong with it
+        return 0
 
 
 def _read(text: str) -> datetime:
     try:
         at = datetime.fromisoformat(text.strip())
+        if len(text.strip()) <= len("2026-06-01"):
+            raise ValueError
         at = at.astimezone(UTC)  # without an offset it is local time
     except (ValueError, OverflowError):
         raise click.BadParameter(f'{text[:40]!r}: needs a time such as "2026-06-01 19:30"') from None

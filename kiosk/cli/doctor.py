@@ -64,7 +64,7 @@ def examine(setup: Setup, machine: Machine | None = None) -> list[Finding]:
         "journal": partial(records.recorded, config.device.data_dir),
         "scanners": partial(_lanes, config, machine),
         "power": lambda: [power(machine.undervolted()), heat(machine.temperature_c())],
-        "clock": lambda: [times.clock(clock.now(), records.newest_scan(config.device.data_dir))],
+        "clock": partial(_clock, config),
         "programs": partial(_programs, config),
         "ticket list": partial(_list, config),
         "outbox": partial(_outbox, config),
@@ -91,6 +91,13 @@ def _lanes(config: Config, machine: Machine) -> list[Finding]:
     return lanes(
         config.device.data_dir, config.scanner, gate if pulse.alive(gate) else None, machine.holders
     )  # fmt: skip
+
+
+def _clock(config: Config) -> list[Finding]:
+    newest, gate = records.newest_scan(config.device.data_dir), pulse.feel(config.device.runtime_dir, "gate")
+    said = (gate or {}).get("clock") if pulse.alive(gate) else None
+    known_by = said.get("source") if isinstance(said, dict) and said.get("known") else None
+    return [times.clock(clock.now(), newest, known_by)]
 
 
 def _programs(config: Config) -> list[Finding]:

@@ -26,7 +26,7 @@ from kiosk.cloud.portier import Portier
 from kiosk.config import Config
 from kiosk.errors import NoListYet, StoreError, TooNew
 from kiosk.pulse import BEAT_S, Pulse
-from kiosk.store import journal, ledger, recovery, ticketrows, tickets
+from kiosk.store import dates, journal, ledger, recovery, ticketrows, tickets
 from kiosk.store.cache import Cache
 from kiosk.store.database import is_damage, own
 from kiosk.store.ledger import Ledger, withdraw_reports
@@ -109,7 +109,7 @@ def command(setup: Setup, once: bool) -> None:
 
 def _mend(data_dir: Path, box_s: float | None) -> None:
     """Move what is damaged of our own files aside: it is fetched, or looked up in the cloud, again."""
-    for name, why, place in recovery.mend(data_dir, (ledger.FILE, ticketrows.FILE), box_s):
+    for name, why, place in recovery.mend(data_dir, (ledger.FILE, dates.FILE, ticketrows.FILE), box_s):
         log.error("%s is damaged (%s): it is kept in %s and made anew", name, why, place)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import sqlite3
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -84,7 +85,8 @@ class Eye:
             self._figures["counts"] = self._outlook.counts()
         else:
             return None
-        return Snapshot({**self._fixed(now), "gate": gate, **self._figures}, self._shown, now.boottime_ns)
+        fixed = {**self._fixed(), "time": _time(facts, now)}
+        return Snapshot({**fixed, "gate": gate, **self._figures}, self._shown, now.boottime_ns)
 
     def _follow(self, newest: int, beat: Beat | None, now: Moment) -> None:
         away = now.boottime_ns - self._looked_ns > GAP_NS
@@ -171,11 +173,10 @@ class Eye:
             return None
         return {**found, "old": (found["ageSeconds"] or 0) > self._config.gate.stale_after_s}
 
-    def _fixed(self, now: Moment) -> dict[str, Any]:
+    def _fixed(self) -> dict[str, Any]:
         return {
             "version": __version__,
             "deviceId": self._config.device.id,
-            "time": f"{now.at.astimezone():%H:%M}",
             **self._guise.facts(),
         }
 
@@ -194,6 +195,14 @@ class Eye:
 
     def close(self) -> None:
         self._outlook.close()
+
+
+def _time(facts: dict[str, Any] | None, now: Moment) -> str:
+    """Return the time of day as the gate knows it, whatever the wall clock shows; nothing where nobody knows it."""
+    said = (facts or {}).get("clock") or {}
+    if said.get("known") is False:
+        return ""
+    return f"{(now.at - timedelta(seconds=said.get('aheadSeconds') or 0.0)).astimezone():%H:%M}"
 
 
 def _ears_live(facts: dict[str, Any], now: Moment) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from kiosk.doctor.finding import Finding, amber, green, red
-from kiosk.model import ClockQuality, Moment
+from kiosk.model import ClockQuality, Moment, Source
 from kiosk.words import stamp
 
 BUILT = datetime(2026, 1, 1, tzinfo=UTC)
@@ -19,9 +19,14 @@ SET = (
 )
 
 
-def clock(now: Moment, newest_scan: datetime | None) -> Finding:
-    """Check this machine's clock against its own past."""
+def clock(now: Moment, newest_scan: datetime | None, known_by: str | None = None) -> Finding:
+    """Check this machine's clock against its own past.
+
+    `known_by` is who told the running gate what time it really is; then a wrong clock is wrong for this machine only.
+    """
     at = stamp(now.at)
+    if known_by is not None and (known_by != Source.NTP or now.quality is not ClockQuality.SYNCED):
+        return _known(at, known_by)
     if now.at < BUILT:
         return red("clock", f"it says {at}, which is long over", SET)
     if newest_scan is not None and newest_scan - now.at > FAR:
@@ -30,6 +35,14 @@ def clock(now: Moment, newest_scan: datetime | None) -> Finding:
         return green("clock", f"{at}, set from the network in this boot")
     source = "kept by a clock with a battery" if now.quality is ClockQuality.RTC else "guessed: nobody has set it"
     return amber("clock", f"{at}, {source}, not set from the network in this boot", SET)
+
+
+def _known(at: str, known_by: str) -> Finding:
+    if known_by == Source.HTTP_DATE:
+        return green("clock", f"it says {at}; the time is known by the cloud's ({known_by}), and scans get it")
+    if known_by == Source.OPERATOR:
+        return amber("clock", f"it says {at}; the time is known only by what somebody said ({known_by})", SET)
+    return amber("clock", f"it says {at}: moved since the network ({known_by}) set it; scans get the right time", SET)
 
 
 def skew(now: datetime, cloud: datetime, host: str) -> Finding:

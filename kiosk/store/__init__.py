@@ -5,8 +5,7 @@
 | `journal.db` | gate       | what happened at this door, what it wants      | the only real loss |
 | `tickets.db` | sync       | what the cloud last told us                    | a download         |
 | `ledger.db`  | sync       | what the cloud has of our journal              | doubled deliveries |
-
-`audit.log` is the exception: whoever does something by hand appends a line. `ballast` is room, and nothing else.
+| `dates.db`   | sync       | the times in the ledger once more              | nothing            |
 
 `audit.log` is the exception: whoever does something by hand appends a line. `ballast` is room, and nothing else.
 """

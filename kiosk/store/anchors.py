@@ -23,6 +23,18 @@ CREATE TABLE clock_anchor (
 """
 
 
+KNOWN_MS = """
+iif(clock = 'synced', time_ms, coalesce((
+    SELECT known.utc_ms + (scan.boottime_ns - known.boottime_ns) / 1000000 FROM clock_anchor AS known
+    WHERE known.boot_id = scan.boot_id
+    ORDER BY CASE known.source WHEN 'ntp' THEN 0 WHEN 'http-date' THEN 1 ELSE 2 END, known.no DESC LIMIT 1
+), time_ms))
+"""
+"""When a scan was, for people: by an anchor of its boot, else the journal's own time."""
+
+_SOURCES = frozenset(Source)
+
+
 def add(database: sqlite3.Connection, anchor: Anchor) -> None:
     """Write an anchor down. The caller has opened the transaction."""
     database.execute(
@@ -32,9 +44,13 @@ def add(database: sqlite3.Connection, anchor: Anchor) -> None:
 
 
 def anchors(database: sqlite3.Connection) -> list[Anchor]:
-    """Return all there are, a few a boot, oldest first."""
+    """Return all there are, a few a boot, oldest first; none that came damaged out of a damaged file."""
     rows = database.execute("SELECT boot_id, boottime_ns, utc_ms, source FROM clock_anchor ORDER BY no")
-    return [Anchor(boot_id, boottime_ns, utc_ms, Source(source)) for boot_id, boottime_ns, utc_ms, source in rows]
+    return [
+        Anchor(boot_id, boottime_ns, utc_ms, Source(source))
+        for boot_id, boottime_ns, utc_ms, source in rows
+        if source in _SOURCES
+    ]
 
 
 def high_water_ms(database: sqlite3.Connection) -> int:
@@ -51,7 +67,7 @@ def high_water_ms(database: sqlite3.Connection) -> int:
 
 
 _STAMPS = """
-SELECT seq, time_ms, wall_ms, boot_id, boottime_ns, clock
+SELECT seq, time_ms, wall_ms, boot_id, boottime_ns, clock, id
 FROM scan WHERE seq IN (SELECT value FROM json_each(?)) ORDER BY seq
 """
 
@@ -78,6 +94,6 @@ def boot_of(database: sqlite3.Connection, stamp: Stamp) -> tuple[Bounds, str | N
     return Bounds(began, length // 1_000_000), next_boot
 
 
-def _stamp(row: tuple[int, int, int, str, int, str]) -> Stamp:
-    seq, time_ms, wall_ms, boot_id, boottime_ns, said = row
-    return Stamp(seq, time_ms, wall_ms, boot_id, boottime_ns, ClockQuality(said))
+def _stamp(row: tuple[int, int, int, str, int, str, str]) -> Stamp:
+    seq, time_ms, wall_ms, boot_id, boottime_ns, said, scan_id = row
+    return Stamp(seq, time_ms, wall_ms, boot_id, boottime_ns, ClockQuality(said), scan_id)

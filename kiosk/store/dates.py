@@ -1,17 +1,19 @@
 """`date`, a table in `ledger.db`: the times with which scans go to the cloud, where that is not the journal's own.
 
 A time is written down before it is sent, and never changes after that: what was sent is found again by it. A scan
-without a row goes, or went, with the journal's time.
+without a row goes, or went, with the journal's time. All of it is in `dates.db` once more, by the ids of the scans, and
+there first: nobody could work out again what was estimated, if it were lost with the ledger.
 """
 
 from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from kiosk.store.database import transaction
+from kiosk.dating import Stamp
+from kiosk.store.database import Schema, transaction
 
 TABLE = (
     "CREATE TABLE date (seq INTEGER PRIMARY KEY, time_ms INTEGER NOT NULL, estimated INTEGER NOT NULL) STRICT",
@@ -19,8 +21,20 @@ TABLE = (
 )
 
 
-LOOK_BACK = 1_000
-"""How far back is looked for what was given, or sent, last."""
+SCHEMA = Schema(
+    "dates",
+    (
+        (
+            """
+            CREATE TABLE date (
+                scan_id TEXT PRIMARY KEY, seq INTEGER NOT NULL, time_ms INTEGER NOT NULL, estimated INTEGER NOT NULL
+            ) STRICT, WITHOUT ROWID
+            """,
+        ),
+    ),
+)
+
+FILE = "dates.db"
 
 
 class Date(NamedTuple):
@@ -31,18 +45,27 @@ class Date(NamedTuple):
 
 
 class Dates:
-    """Sync's pen on it. Belongs to the thread of its ledger."""
+    """Sync's pen on both. Belongs to the thread of its ledger."""
 
-    def __init__(self, database: sqlite3.Connection) -> None:
-        self._database = database
+    def __init__(self, database: sqlite3.Connection, copy: sqlite3.Connection) -> None:
+        self._database, self._copy = database, copy
 
-    def write(self, found: Mapping[int, Date]) -> None:
-        """Write these down, on disk when this returns. One that is there stays as it is."""
+    def write(self, found: Mapping[Stamp, Date]) -> None:
+        """Write down when these scans were, on disk when this returns."""
+        rows = [(stamp.scan_id, stamp.seq, date.time_ms, date.estimated) for stamp, date in found.items()]
+        with transaction(self._copy):
+            self._copy.executemany("INSERT OR REPLACE INTO date VALUES (?, ?, ?, ?)", rows)
+        self._enter(row[1:] for row in rows)
+
+    def _enter(self, rows: Iterable[Sequence[object]]) -> None:
         with transaction(self._database):
-            self._database.executemany(
-                "INSERT OR IGNORE INTO date VALUES (?, ?, ?)",
-                [(seq, date.time_ms, date.estimated) for seq, date in found.items()],
-            )
+            self._database.executemany("INSERT OR REPLACE INTO date VALUES (?, ?, ?)", rows)
+
+    def recall(self, stamps: Callable[[Iterable[int]], Iterable[Stamp]]) -> None:
+        """Take over what was written down before the ledger was lost; `stamps` are those of the journal's scans."""
+        rows = self._copy.execute("SELECT scan_id, seq, time_ms, estimated FROM date").fetchall()
+        ours = {stamp.scan_id for stamp in stamps(row[1] for row in rows)}
+        self._enter(row[1:] for row in rows if row[0] in ours)
 
     def of(self, numbers: Iterable[int]) -> dict[int, Date]:
         """Return what is written down of these scans."""
@@ -53,15 +76,20 @@ class Dates:
         found: int | None = self._database.execute("SELECT max(time_ms) FROM date").fetchone()[0]
         return found
 
-    def newest_known(self, before: int) -> int | None:
-        """Return the latest time, of scans shortly before this one, that was more than estimated."""
-        query = "SELECT max(time_ms) FROM date WHERE seq < ? AND seq >= ? AND estimated = 0"
-        found: int | None = self._database.execute(query, (before, before - LOOK_BACK)).fetchone()[0]
-        return found
-
     def seq_at(self, time_ms: int) -> int | None:
         """Return the scan that goes, or went, with this time."""
         return seq_at(self._database, time_ms)
+
+    def prune(self, before: int) -> None:
+        """Forget the dates of scans before this one that the ledger has forgotten."""
+        with transaction(self._database):
+            self._database.execute(
+                "DELETE FROM date WHERE seq < ? AND seq NOT IN (SELECT seq FROM delivery)", (before,)
+            )
+        kept = self._database.execute("SELECT seq FROM date WHERE seq < ?", (before,)).fetchall()
+        gone = "DELETE FROM date WHERE seq < ? AND seq NOT IN (SELECT value FROM json_each(?))"
+        with transaction(self._copy):
+            self._copy.execute(gone, (before, json.dumps([seq for (seq,) in kept])))
 
     def span(self, first: int, last: int) -> tuple[int, int] | None:
         """Return the earliest and the latest time of the scans from first to last, None where none has one."""
@@ -81,8 +109,3 @@ def seq_at(database: sqlite3.Connection, time_ms: int) -> int | None:
     """Return the scan that goes, or went, with this time."""
     row = database.execute("SELECT seq FROM date WHERE time_ms = ?", (time_ms,)).fetchone()
     return int(row[0]) if row is not None else None
-
-
-def prune(database: sqlite3.Connection, before: int) -> None:
-    """Forget the dates of scans that the ledger has forgotten. The caller has opened the transaction."""
-    database.execute("DELETE FROM date WHERE seq < ? AND seq NOT IN (SELECT seq FROM delivery)", (before,))

@@ -47,6 +47,12 @@ FROM scan WHERE seq IN (SELECT value FROM json_each(?)) ORDER BY seq
 """
 
 
+_PASSAGES = f"""
+SELECT seq, type, time_ms, device_id FROM passage WHERE ticket_id = ?1 UNION ALL
+SELECT seq, type, {anchors.KNOWN_MS}, device_id FROM scan WHERE ticket_id = ?1 AND result = 'approved' ORDER BY 1
+"""  # noqa: S608  # a constant
+
+
 @dataclass(slots=True)
 class Counts:
     """What happened at this door, counted. `inside` is this door's own view: in less out."""
@@ -212,11 +218,7 @@ def reader(directory: Path) -> sqlite3.Connection:
 
 def passages(database: sqlite3.Connection, ticket_id: str) -> Sequence[Passage]:
     """Return the ticket's approved scans in order, those that are no longer kept included."""
-    rows = database.execute(
-        "SELECT seq, type, time_ms, device_id FROM passage WHERE ticket_id = ?1 UNION ALL "
-        "SELECT seq, type, time_ms, device_id FROM scan WHERE ticket_id = ?1 AND result = 'approved' ORDER BY 1",
-        (ticket_id,),
-    )
+    rows = database.execute(_PASSAGES, (ticket_id,))
     return [Passage(Direction(kind), from_ms(time_ms), gate) for _, kind, time_ms, gate in rows]
 
 

@@ -45,6 +45,7 @@ class Keeper:
         self._directory, self._upkeep, self._follower = directory, upkeep, upkeep.follower
         self._open: Callable[[], Journal] = lambda: Journal(directory, device_id, retention_days, upkeep.note)
         self._device_id = device_id
+        self._anchors: list[Anchor] = []
         self._next_s = 0.0
         self._opened_inode = 0
         self._broken: str | None = None
@@ -77,9 +78,11 @@ class Keeper:
 
     def anchor(self, anchor: Anchor) -> None:
         self._mended(lambda journal: journal.anchor(anchor))
+        self._anchors.append(anchor)
 
     def anchors(self) -> list[Anchor]:
-        return self._mended(lambda journal: journal.anchors())
+        self._anchors = self._mended(lambda journal: journal.anchors())
+        return list(self._anchors)
 
     def high_water_ms(self) -> int:
         return self._mended(lambda journal: journal.high_water_ms())
@@ -119,11 +122,22 @@ class Keeper:
         try:
             self._rebuild(why)
             self._journal = self._opened()
+            self._anchor_again()
         except (StoreError, sqlite3.Error, OSError) as error:
             log.error("the journal could not be put together again: %s", error)
             raise NotRecorded(f"journal.db: {why}; and then: {error}") from error
         self._broken = None
         self._next_s = time.monotonic() + AGAIN_S
+
+    def _anchor_again(self) -> None:
+        """Write down what we know of the clocks and a damaged file did not: the witness has scans only."""
+        try:
+            kept = self._journal.anchors()
+            for anchor in self._anchors:
+                if anchor not in kept:
+                    self._journal.anchor(anchor)
+        except NotRecorded as error:  # scans come first
+            log.warning("what is known of the clocks could not be written down again: %s", error)
 
     def facts(self) -> dict[str, str | None]:
         """Return what there is to tell: how the witness is, and what staff should know."""

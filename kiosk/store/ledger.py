@@ -14,11 +14,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
+from kiosk.errors import StoreError
 from kiosk.model import Delivery, Moment, Scan
 from kiosk.outcome import TRANSITIONS, Outcome
 from kiosk.store import dates
 from kiosk.store.database import Schema, open_for_reading, open_for_writing, transaction
-from kiosk.store.dates import LOOK_BACK, Dates
+from kiosk.store.dates import Dates
 
 SCHEMA = Schema(
     "ledger",
@@ -47,6 +48,9 @@ SCHEMA = Schema(
 )
 
 FILE = "ledger.db"
+
+LOOK_BACK = 1_000
+"""How far back is looked for what was sent last."""
 
 _OPEN = "state IN ('pending', 'inflight', 'unknown')"
 
@@ -84,6 +88,11 @@ class Ledger:
     def __init__(self, directory: Path, *, report: bool = False) -> None:
         self._report = int(report)
         self._database = open_for_writing(directory / FILE, SCHEMA, "FULL")
+        try:
+            self._copy = open_for_writing(directory / dates.FILE, dates.SCHEMA, "FULL")
+        except StoreError:
+            self._database.close()
+            raise
 
     @property
     def upto(self) -> int:
@@ -196,22 +205,28 @@ class Ledger:
         """Forget settled scans before this one: the journal has forgotten them, too."""
         with transaction(self._database):
             self._database.execute("DELETE FROM delivery WHERE seq < ? AND state IN ('acked', 'local')", (before,))
-            dates.prune(self._database, before)
+        self.dates().prune(before)
 
     def dates(self) -> Dates:
         """Return the pen for the times with which scans go to the cloud."""
-        return Dates(self._database)
+        return Dates(self._database, self._copy)
 
-    def last_sent(self, before: int) -> int:
-        """Return the newest scan before this one that has been sent, 0 when none has."""
+    def last_sent(self, before: int, *, known: bool = False) -> int:
+        """Return the newest scan before this one that has been sent, 0 when none has.
+
+        `known`: only those of which more was known than an estimate.
+        """
         query = (
             "SELECT coalesce(max(seq), 0) FROM delivery WHERE seq < ? AND seq >= ? AND report = ? "
             "AND state NOT IN ('pending', 'local')"
         )
+        if known:
+            query += " AND seq NOT IN (SELECT seq FROM date WHERE estimated)"
         return int(self._database.execute(query, (before, before - LOOK_BACK, self._report)).fetchone()[0])
 
     def close(self) -> None:
         self._database.close()
+        self._copy.close()
 
 
 def hand_out_again(directory: Path, numbers: Sequence[int], *, unknown: bool = False) -> list[int]:

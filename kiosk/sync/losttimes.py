@@ -67,7 +67,7 @@ class LostTimes:
         if not possible:
             return None
         lost.remove(possible[-1])
-        self._dates.write({possible[-1].scan.seq: Date(time_ms)})
+        self._dates.write({possible[-1].stamp: Date(time_ms)})
         return possible[-1].scan.seq
 
 
@@ -77,8 +77,8 @@ def _timeless(mark: Mark) -> Mark:
 
 def near_ms(stamp: Stamp, anchors: Sequence[Anchor]) -> set[int]:
     """Return the times near which a scan may have been sent; none where that may have been any."""
-    known_ms = dating.known_ms(stamp, anchors)
-    return {stamp.time_ms, stamp.wall_ms, known_ms} if known_ms is not None else set()
+    said = {anchor.began_ms + stamp.booted_ms for anchor in anchors if anchor.boot_id == stamp.boot_id}
+    return {stamp.time_ms, stamp.wall_ms} | said if dating.known_ms(stamp, anchors) is not None else set()
 
 
 def _may_be(time_ms: int, near: set[int]) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import sqlite3
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 from kiosk.dating import Bounds, Stamp
@@ -73,11 +74,14 @@ class Register:
 
     def parcels(self, numbers: Sequence[int]) -> list[Parcel]:
         """Return what goes to the cloud of these scans, with the times that were given to them."""
-        found = journal.parcels(self._journal, numbers) if self._journal is not None else []
-        dates = self._dates.of(numbers)
+        return self.dated(journal.parcels(self._journal, numbers) if self._journal is not None else [])
+
+    def dated(self, parcels: Sequence[Parcel]) -> list[Parcel]:
+        """Return these with the times that are given to them by now."""
+        dates = self._dates.of(parcel.seq for parcel in parcels)
         return [
             parcel if (date := dates.get(parcel.seq)) is None else parcel._replace(at=from_ms(date.time_ms))
-            for parcel in found
+            for parcel in parcels
         ]
 
     def stamps(self, numbers: Sequence[int]) -> list[Stamp]:
@@ -103,6 +107,11 @@ class Register:
     def scan_at(self, time_ms: int) -> Scan | None:
         """Return the scan that carries this time, from the same journal."""
         return journal.scan_at(self._journal, time_ms) if self._journal is not None else None
+
+    def goes_at(self, time_ms: int) -> int | None:
+        """Return the scan that goes, or went, with this time because it is the journal's own."""
+        scan = self.scan_at(time_ms)
+        return scan.seq if scan is not None and not self._dates.of([scan.seq]) else None
 
     def _open(self) -> sqlite3.Connection | None:
         """Return the journal, None while there is none; one that was put in the other's place is looked at anew."""
@@ -144,6 +153,7 @@ class Register:
         return seq == 0 or bool(found and found[0].id == scan_id)
 
     def _doubt_everything(self, database: sqlite3.Connection) -> None:
+        self._dates.recall(partial(anchors.stamps, database))
         self._enter(database, Delivery.UNKNOWN)
         self._in_doubt = True
 

@@ -1,8 +1,8 @@
-"""Which time a scan goes to the cloud with: given once, oldest scan first, before it is sent.
+"""Which time a scan goes to the cloud with: given oldest scan first, before it is sent, and kept from then on.
 
 Where nobody knows yet when a scan was, it waits for an anchor, and all that came after it wait with it; then it goes
-with the best estimate. Times rise with the numbers and no two are the same; only what is known does not stand behind
-what was estimated.
+with the best estimate. What the cloud does not have yet is given a better time as soon as there is one. Times rise with
+the numbers and no two are the same; only what is known does not stand behind what was estimated, or was wrong by hours.
 """
 
 from __future__ import annotations
@@ -22,6 +22,12 @@ from kiosk.sync.register import Register
 
 EARLIEST_MS = to_ms(EARLIEST)
 
+WRONG_MS = 3 * 3_600_000
+"""What went out later than this after a known time was wrong, and moves nothing: a year that was mistyped, say.
+
+An hour too many is not: a clock that is set back by that goes on behind what it had said.
+"""
+
 
 @dataclass(slots=True)
 class _Row:
@@ -31,6 +37,10 @@ class _Row:
     known_ms: int = 0
     boot_id: str = ""
     began_ms: int = 0
+
+    def allows(self, date: Date) -> bool:
+        """Tell whether it is in order: an estimate may be from when a scan before it was in doubt."""
+        return not date.estimated or date.time_ms > self.last_ms
 
     def add(self, stamp: Stamp, date: Date) -> None:
         self.last_ms = date.time_ms
@@ -58,16 +68,18 @@ class Stamping:
         stamps = self._register.stamps(numbers)
         if not stamps or self._goes_without_saying(stamps):
             return numbers
-        given, anchors = self._dates.of(numbers), self.anchors(now) + _set(stamps)
-        row, fresh = self._row_before(stamps[0].seq), dict[int, Date]()
+        dates, anchors = self._dates.of(numbers), self.anchors(now) + _set(stamps)
+        row, fresh = self._row_before(stamps[0].seq), dict[Stamp, Date]()
         for stamp in stamps:
-            date = given.get(stamp.seq) or self._date(stamp, row, anchors, now)
+            given = dates.get(stamp.seq)
+            kept = given if given is not None and row.allows(given) else None
+            date = self._known(stamp, row, anchors) or kept or self._estimate(stamp, row, anchors, now)
             if date is None:
                 self.waits_s = self._left_ns(stamp, now) / 1e9
                 numbers = [seq for seq in numbers if seq < stamp.seq]
                 break
-            if stamp.seq not in given and (date.time_ms != stamp.time_ms or not stamp.plain):
-                fresh[stamp.seq] = date
+            if date != given and (given or date.time_ms != stamp.time_ms or not stamp.plain):
+                fresh[stamp] = date
             row.add(stamp, date)
         if fresh:
             self._dates.write(fresh)
@@ -87,18 +99,20 @@ class Stamping:
         return found
 
     def _row_before(self, seq: int) -> _Row:
-        """Begin behind the scan that was sent last before this one."""
-        row = _Row()
-        for stamp in self._register.stamps([self._ledger.last_sent(seq)]):
-            date = self._dates.of([stamp.seq]).get(stamp.seq) or Date(stamp.time_ms)
-            row.known_ms = self._dates.newest_known(seq) or 0
-            row.add(stamp, date)
+        """Begin behind the scan that was sent last before this one, and the last of which the time was known."""
+        row, before = _Row(), {self._ledger.last_sent(seq), self._ledger.last_sent(seq, known=True)}
+        given = self._dates.of(before)
+        for stamp in self._register.stamps(sorted(before)):
+            row.add(stamp, given.get(stamp.seq) or Date(stamp.time_ms))
         return row
 
-    def _date(self, stamp: Stamp, row: _Row, anchors: Sequence[Anchor], now: Moment) -> Date | None:
+    def _known(self, stamp: Stamp, row: _Row, anchors: Sequence[Anchor]) -> Date | None:
         known_ms = dating.known_ms(stamp, anchors)
-        if known_ms is not None:
-            return Date(self._free(stamp, known_ms, row.known_ms))
+        if known_ms is None:
+            return None
+        return Date(self._free(stamp, known_ms, row.known_ms if row.known_ms - known_ms <= WRONG_MS else 0))
+
+    def _estimate(self, stamp: Stamp, row: _Row, anchors: Sequence[Anchor], now: Moment) -> Date | None:
         if self._left_ns(stamp, now) > 0 and dating.best(anchors, now.boot_id, now.boottime_ns) is None:
             return None
         if row.boot_id != stamp.boot_id:
@@ -120,9 +134,14 @@ class Stamping:
     def _free(self, stamp: Stamp, at_ms: int, floor_ms: int) -> int:
         """Return this time, or the first one after it that comes after `floor_ms` and is no other scan's."""
         at_ms = max(at_ms, floor_ms + 1)
-        while self._dates.seq_at(at_ms) not in {None, stamp.seq}:
+        while self._is_taken(at_ms, stamp.seq):
             at_ms += 1
         return at_ms
+
+    def _is_taken(self, at_ms: int, seq: int) -> bool:
+        """Tell whether another scan goes, or went, with this time, be it the journal's own."""
+        given = self._dates.seq_at(at_ms)
+        return given != seq if given is not None else self._register.goes_at(at_ms) not in {None, seq}
 
 
 def _set(stamps: Sequence[Stamp]) -> list[Anchor]:

@@ -148,9 +148,10 @@ class Upload:
             self._hand_in(parcels)
 
     def _read(self, numbers: Sequence[int]) -> Sequence[Parcel]:
-        """Return these scans, which may be prepared already."""
+        """Return these scans, which may be prepared already, unless a time has become known since."""
         ready, self._ready = self._ready, ()
-        return ready if [parcel.seq for parcel in ready] == numbers else self._register.parcels(numbers)
+        prepared = [parcel.seq for parcel in ready] == numbers and self._register.dated(ready) == ready
+        return ready if prepared else self._register.parcels(numbers)
 
     def _prepare_next(self) -> None:
         """Make what comes next ready while the cloud is at work."""

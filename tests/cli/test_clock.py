@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+from contextlib import closing
 
 import pytest
 
 from kiosk import clock
+from kiosk.model import Anchor, Source
+from kiosk.store.journal import Journal
 
 
 def left(kiosk) -> dict[str, object]:
@@ -31,7 +34,9 @@ def test_a_time_is_local_time_unless_it_has_an_offset_and_is_left_for_the_gate(k
     assert 0 < found["boottime_ns"] < clock.boottime_ns()
 
 
-@pytest.mark.parametrize("said", ["", "19:30", "yesterday", "1970-01-01 00:00", "2300-01-01", "9999-12-31T23:59-12:00"])
+@pytest.mark.parametrize(
+    "said", ["", "19:30", "yesterday", "2026-06-01", "1970-01-01 00:00", "2300-01-01", "9999-12-31T23:59-12:00"]
+)
 def test_what_is_no_time_of_today_is_refused_and_nothing_is_left(kiosk, said):
     done = kiosk.call("clock", "set", said, check=False)
     assert done.returncode == 2
@@ -47,3 +52,18 @@ def test_a_running_gate_takes_it_up_and_status_tells_who_said_it(kiosk, eventual
     assert kiosk.status()["clock"] in {"guessed", "rtc", "synced"}
     assert "the time is known by" in kiosk.call("clock").stdout
     assert "the time is known by" in kiosk.call("status").stdout
+
+
+def test_a_time_needs_no_quotes(kiosk):
+    kiosk.call("clock", "set", "2026-06-01", "19:30+00:00")
+    assert left(kiosk)["utc_ms"] == 1_780_342_200_000
+
+
+def test_a_time_before_what_the_network_said_is_taken_and_doubted(kiosk):
+    kiosk.data_dir.mkdir()
+    with closing(Journal(kiosk.data_dir, "gate-north-1")) as journal:
+        journal.anchor(Anchor("boot-0", 10**9, 1_780_342_200_000, Source.NTP))
+    assert "mistyped" not in kiosk.call("clock", "set", "2026-06-01 19:31+00:00").stderr
+    done = kiosk.call("clock", "set", "2026-05-01 19:30+00:00")
+    assert "2026-06-01 19:30:00 UTC scans were made already" in done.stderr
+    assert left(kiosk)["utc_ms"] == 1_777_663_800_000

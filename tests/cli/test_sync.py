@@ -201,11 +201,12 @@ def whole(number: int) -> dict[str, object]:
     }  # fmt: skip
 
 
-def test_a_damaged_ledger_is_moved_aside_and_nothing_is_delivered_twice(kiosk, cloud):
+@pytest.mark.parametrize("name", ["ledger.db", "dates.db"])
+def test_a_damaged_ledger_is_moved_aside_and_nothing_is_delivered_twice(kiosk, cloud, name):
     record(kiosk, "CODE00001")
     kiosk.call("sync", "--once")
-    overwrite(kiosk.data_dir / "ledger.db", 0)
+    overwrite(kiosk.data_dir / name, 0)
     kiosk.call("sync", "--once")
     assert [scan["delivery"] for scan in kiosk.scans()] == ["acked"]
     assert len(cloud.scans()) == 1
-    assert list(kiosk.data_dir.glob("quarantine/*/ledger.db"))
+    assert list(kiosk.data_dir.glob(f"quarantine/*/{name}"))

@@ -3,6 +3,7 @@
 import shutil
 import sqlite3
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 
@@ -290,3 +291,12 @@ def test_a_disk_that_is_nearly_full_is_said(door, eye, monkeypatch):
     assert facts(eye.look(clock.now()))["disk"] is None
     monkeypatch.setattr(disk, "SCARCE", 1 << 62)
     assert "MB are free" in facts(eye.look(later(1.1)))["disk"]
+
+
+def test_the_time_on_the_screen_is_what_the_gate_knows_and_none_where_nobody_knows_it(door, eye):
+    now = replace(clock.now(), at=datetime(1970, 1, 1, 0, 10, tzinfo=UTC))
+    real = datetime(2026, 6, 1, 19, 30, tzinfo=UTC)
+    door.beat(clock={"known": True, "aheadSeconds": (now.at - real).total_seconds()})
+    assert facts(eye.look(now))["time"] == f"{real.astimezone():%H:%M}"
+    door.beat(clock={"known": False, "aheadSeconds": None})
+    assert facts(eye.look(replace(now, boottime_ns=now.boottime_ns + 2_000_000_000)))["time"] == ""

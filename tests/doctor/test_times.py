@@ -30,6 +30,20 @@ def test_a_clock_that_goes_back_is_red_and_one_that_nobody_set_is_amber(now, new
 
 
 @pytest.mark.parametrize(
+    ("known_by", "colour"), [("http-date", GREEN), ("operator", AMBER), ("ntp", AMBER), (None, RED)],
+)  # fmt: skip
+def test_a_wrong_clock_is_as_bad_as_what_else_is_known_of_the_time(known_by, colour):
+    found = clock(moment(datetime(1970, 1, 1, tzinfo=UTC), ClockQuality.GUESSED), AT, known_by)
+    assert found.colour is colour
+    assert (found.mend is None or found.mend == "") == (colour is GREEN)
+    assert known_by is None or known_by in found.found
+
+
+def test_a_clock_that_the_network_set_is_judged_by_itself():
+    assert clock(moment(AT - 2 * FAR), AT, "ntp").colour is RED
+
+
+@pytest.mark.parametrize(
     ("off", "colour"),
     [
         (timedelta(0), GREEN), (STEP, GREEN), (STEP * 2, AMBER), (-FAR, AMBER), (-FAR - STEP, RED), (2 * FAR, RED),

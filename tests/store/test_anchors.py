@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import timedelta
@@ -9,9 +10,9 @@ from datetime import timedelta
 import pytest
 
 from kiosk.dating import Bounds
-from kiosk.model import Anchor, ClockQuality, Direction, Moment, Reading, Reason, Result, Source, Verdict
+from kiosk.model import Anchor, ClockQuality, Direction, Moment, Reading, Reason, Result, Source, Ticket, Verdict
 from kiosk.store import anchors, journal
-from kiosk.store.database import EPOCH
+from kiosk.store.database import EPOCH, from_ms
 from kiosk.store.journal import Journal
 
 GUESSED, RTC, SYNCED = ClockQuality.GUESSED, ClockQuality.RTC, ClockQuality.SYNCED
@@ -33,6 +34,14 @@ def door(tmp_path) -> Iterator[Door]:
     made = Door(tmp_path)
     with closing(made.journal), closing(made.seen):
         yield made
+
+
+def test_what_came_damaged_out_of_a_damaged_file_is_no_anchor(tmp_path):
+    with closing(Journal(tmp_path, "gate-1")) as made:
+        made.anchor(Anchor("boot-1", 10**9, 5_000, Source.NTP))
+        with closing(sqlite3.connect(tmp_path / journal.FILE)) as database, database:
+            database.execute("INSERT INTO clock_anchor VALUES (7, 'boot-1', 1, 1, 'ntq')")
+        assert made.anchors() == [Anchor("boot-1", 10**9, 5_000, Source.NTP)]
 
 
 def test_anchors_are_read_as_they_were_written_oldest_first(door):
@@ -73,3 +82,15 @@ def test_a_boot_is_known_by_its_scans_and_by_which_one_came_next(door):
     assert anchors.boot_of(door.seen, first) == (Bounds(600, 400), "boot-2")
     assert anchors.boot_of(door.seen, second) == (Bounds(9_400, 500), "boot-3")
     assert anchors.boot_of(door.seen, last) == (Bounds(9_850, 100), None)
+
+
+def test_a_guest_is_told_the_time_that_is_known_by_now_not_what_the_clock_said_then(door):
+    ticket = Ticket("t-1", "CODE00001", "e-1", "standing")
+    when = Moment(EPOCH + timedelta(seconds=1), 100 * 10**9, "boot-1", GUESSED)
+    verdict = Verdict(Direction.CHECKIN, Result.APPROVED, Reason.OK, ticket)
+    door.journal.append(Reading("left", ticket.barcode, b"", when), verdict)
+    assert [each.at for each in door.journal.history(ticket)] == [when.at]
+    for source, off_ms in ((Source.NTP, 0), (Source.OPERATOR, 99_000)):
+        door.journal.anchor(Anchor("boot-1", 160 * 10**9, 1_780_342_200_000 + off_ms, source))
+    door.journal.anchor(Anchor("boot-2", 160 * 10**9, 5_000, Source.NTP))
+    assert [each.at for each in door.journal.history(ticket)] == [from_ms(1_780_342_140_000)]

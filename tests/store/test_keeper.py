@@ -17,8 +17,20 @@ from pathlib import Path
 import pytest
 
 from kiosk.errors import NotRecorded, TooNew
-from kiosk.model import ClockQuality, Direction, Moment, Reading, Reason, Result, Scan, Ticket, Verdict
-from kiosk.store import backup, keeper, recovery, witness
+from kiosk.model import (
+    Anchor,
+    ClockQuality,
+    Direction,
+    Moment,
+    Reading,
+    Reason,
+    Result,
+    Scan,
+    Source,
+    Ticket,
+    Verdict,
+)
+from kiosk.store import anchors, backup, keeper, recovery, witness
 from kiosk.store import journal as journals
 from kiosk.store.database import open_for_writing
 from kiosk.store.journal import Journal
@@ -414,6 +426,17 @@ def spoil(pen: Keeper, directory: Path) -> None:
     patch(directory / journals.FILE, 4096, os.urandom((directory / journals.FILE).stat().st_size - 4096))
     pen._journal._database.execute("PRAGMA shrink_memory")
     pen._journal._database.execute("PRAGMA cache_size = 0")
+
+
+def test_what_is_known_of_the_clocks_outlives_the_damage_while_the_gate_runs(data):
+    anchor = Anchor("boot", 10**12, 1_780_342_200_000, Source.NTP)
+    with closing(opened(data)) as pen:
+        pen.anchor(anchor)
+        (data / "journal.db").unlink()
+        pen.rest(reading(1).moment)
+        assert pen.anchors() == [anchor]
+    with closing(journals.reader(data)) as database:
+        assert anchors.anchors(database) == [anchor]
 
 
 def test_a_scan_that_finds_the_journal_damaged_is_recorded_in_the_new_one(data, caplog):

@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from kiosk.dating import Stamp
 from kiosk.errors import NotRecorded
 from kiosk.model import ClockQuality, Delivery, Direction, Moment, Reading, Reason, Result, Ticket, Verdict
 from kiosk.store import journal as journals
@@ -111,7 +112,7 @@ def test_who_went_in_stays_with_the_time_that_the_cloud_was_told(door):
     door.record(50, 40, 0)
     door.settle()
     with closing(Ledger(door.directory)) as ledger:
-        ledger.dates().write({1: Date(1_234_567)})
+        ledger.dates().write({Stamp(1, 0, 0, "boot-1", 0, ClockQuality.GUESSED): Date(1_234_567)})
     assert door.rest() == [3]
     kept = [to_ms(passage.at) for passage in journals.passages(door.seen, TICKET.id)]
     assert kept == [1_234_567, to_ms(NOW - timedelta(days=40)), to_ms(NOW)]

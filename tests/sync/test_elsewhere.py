@@ -14,8 +14,9 @@ import pytest
 
 from kiosk import clock
 from kiosk.cloud.portier import ScanPage
+from kiosk.dating import Stamp
 from kiosk.errors import Misaddressed, NoAnswer
-from kiosk.model import Direction, Listed, Reading, Reason, Result, Ticket, Verdict
+from kiosk.model import ClockQuality, Direction, Listed, Reading, Reason, Result, Ticket, Verdict
 from kiosk.store import tickets as store
 from kiosk.store.database import to_ms
 from kiosk.store.dates import Date
@@ -154,7 +155,8 @@ def test_our_own_scans_are_known_by_the_times_that_they_went_out_with(door, othe
     """A clock that was not set: the cloud has another time of them than the journal."""
     ours = at_this_door(door.directory)
     with closing(Ledger(door.directory)) as ledger:
-        ledger.dates().write({seq: Date(to_ms(AT) + seq) for seq in range(1, len(ours) + 1)})
+        stamps = [Stamp(seq, 0, 0, "boot-1", 0, ClockQuality.GUESSED) for seq in range(1, len(ours) + 1)]
+        ledger.dates().write({each: Date(to_ms(AT) + each.seq) for each in stamps})
     moved = [one | {"time": stamp(AT + timedelta(milliseconds=seq))} for seq, one in enumerate(ours, start=1)]
     other_ticket, other_door = moved[0] | {"ticketId": "t-8"}, moved[1] | {"ticketId": "t-1", "deviceId": "gate-9"}
     scanned(door, *moved, other_ticket, other_door)

@@ -97,8 +97,17 @@ class Delivery(RuleBasedStateMachine):
 
     @rule()
     def the_ledger_is_lost(self) -> None:
-        if not self.estimates:  # what went with an estimate is known by nothing but the ledger
-            self.door.lose("ledger.db")
+        self.door.lose("ledger.db")
+
+    @rule()
+    def the_ledger_is_lost_and_its_times_too(self) -> None:
+        if not self.estimates:  # what went with an estimate is known by nothing else
+            self.door.lose("ledger.db", "dates.db")
+
+    @rule()
+    def the_times_are_lost(self) -> None:
+        self.door.lose("dates.db")
+        self.estimates |= self.clock.quality is ClockQuality.GUESSED
 
     @rule(hours=st.sampled_from([-1.0, 1.0, -24.0 * 365 * 70]))
     def the_clock_is_wrong(self, hours: float) -> None:

@@ -314,6 +314,145 @@ def test_what_was_sent_keeps_its_time_whatever_becomes_known_later(gate, machine
     assert (gate.delivered(), gate.in_order()) == (sent, True)
 
 
+def test_what_did_not_go_out_yet_has_the_right_time_once_there_is_one(gate, machine, cloud):
+    """No network for longer than scans wait; the network that comes knows the time."""
+    cloud.script = ["refused connection"] * 1000
+    machine.shows(EPOCH)
+    gate.guests(5)
+    machine.now_s += WAIT_S
+    gate.steps()
+    assert gate.estimated() == [1, 2, 3, 4, 5]
+    machine.is_set()
+    gate.anchor()
+    machine.now_s += 400
+    cloud.script.clear()
+    gate.finish()
+    assert (gate.in_order(), gate.estimated()) == (True, [])
+    assert within(0.002, gate.off_s())
+
+
+def test_a_wrong_time_that_somebody_corrects_before_anything_went_out_goes_nowhere(gate, machine, cloud):
+    cloud.script = ["refused connection"] * 1000
+    machine.shows(EPOCH)
+    gate.anchor(Source.OPERATOR, off_s=3600)
+    gate.guests(3)
+    gate.steps()
+    gate.anchor(Source.OPERATOR)
+    machine.now_s += 400
+    cloud.script.clear()
+    cloud.may_read = False
+    gate.finish()
+    assert gate.in_order()
+    assert within(0.002, gate.off_s())
+
+
+def test_what_was_made_ready_goes_with_the_time_that_became_known_meanwhile(gate, machine, cloud):
+    """Or the ledger would know another time than the cloud, and not find what arrived without an answer."""
+    gate.finish()
+    gate.end()
+    gate.batch_size, cloud.may_read = 3, False
+    machine.shows(NOW - timedelta(days=7))
+    gate.guests(6)
+    machine.now_s += WAIT_S
+    gate.steps(1)
+    assert cloud.prepared == [["CODE00004", "CODE00005", "CODE00006"]]
+    gate.anchor()
+    cloud.may_read, cloud.script = True, ["lost after"]
+    gate.finish()
+    assert gate.in_order()
+    assert within(0.002, gate.off_s()[3:])
+    assert gate.estimated() == [1, 2, 3]
+
+
+def test_a_year_that_was_mistyped_moves_nothing_once_the_time_is_known(gate, machine, cloud):
+    cloud.may_read = False
+    machine.shows(EPOCH)
+    gate.anchor(Source.OPERATOR, off_s=365 * 86_400)
+    gate.guests(3)
+    gate.finish()
+    machine.is_set()
+    for _ in range(2):
+        gate.guests(2)
+        gate.finish()
+    assert cloud.codes() == gate.expected()
+    assert within(0.002, gate.off_s()[3:])
+
+
+def test_no_anchor_gives_a_scan_the_time_of_one_that_went_with_its_own(gate, machine, cloud):
+    cloud.may_read = False
+    gate.guests(2)
+    gate.finish()
+    gate.power_cut(5)
+    machine.shows(EPOCH)
+    gate.guests(1)
+    machine.now_s += WAIT_S
+    gate.finish()
+    gate.guests(1)
+    gate.anchor(off_s=(gate.scans[0].at - machine.truth).total_seconds())
+    gate.finish()
+    assert gate.estimated() == [3]
+    assert gate.delivered()[3] > gate.delivered()[1]
+
+
+def test_no_wrong_time_is_the_very_one_that_another_scan_went_with(gate, machine, cloud):
+    cloud.may_read = False
+    gate.guests(2)
+    machine.now_s += 4 * 3600
+    gate.guests(1)
+    gate.finish()
+    gate.power_cut()
+    machine.shows(EPOCH)
+    gate.guests(1)
+    gate.anchor(Source.OPERATOR, off_s=(gate.scans[1].at - machine.truth).total_seconds())
+    gate.finish()
+    assert gate.delivered()[3] == gate.scans[1].at + timedelta(milliseconds=1)
+
+
+def test_an_estimate_from_when_an_earlier_scan_was_in_doubt_comes_behind_it_all_the_same(gate, machine, cloud):
+    """One event after the other is looked up after a loss: of the second nothing is pending before that."""
+    for event in ("gala", "fest"):
+        machine.now_s += 2
+        gate.record(1, event)
+    gate.power_cut(1)
+    machine.shows(machine.truth - timedelta(hours=1))
+    gate.record(1, "gala")
+    gate.power_cut(1)
+    gate.lose("ledger.db")
+    gate.finish()
+    assert gate.in_order()
+
+
+@pytest.mark.parametrize("source", Source)
+def test_a_ledger_that_is_lost_doubles_nothing_that_went_out_with_an_estimate(gate, machine, cloud, source):
+    cloud.may_read = False
+    machine.shows(NOW - timedelta(days=7))
+    gate.guests(3)
+    machine.now_s += WAIT_S
+    gate.finish()
+    sent = gate.delivered()
+    gate.anchor(source)
+    cloud.may_read = True
+    gate.lose("ledger.db")
+    machine.now_s += 100
+    gate.finish()
+    assert (gate.delivered(), gate.estimated()) == (sent, [1, 2, 3])
+
+
+def test_a_ledger_that_is_lost_doubles_nothing_that_went_out_with_a_wrong_time(gate, machine, cloud):
+    cloud.may_read = False
+    machine.shows(EPOCH)
+    gate.anchor(Source.OPERATOR, off_s=3600)
+    gate.guests(3)
+    gate.finish()
+    sent = gate.delivered()
+    gate.anchor()
+    cloud.may_read = True
+    gate.lose("ledger.db", "dates.db")
+    machine.now_s += 100
+    gate.finish()
+    assert gate.delivered() == sent
+
+
 @pytest.mark.parametrize("fault", ["lost after", "lost before"])
 def test_a_ledger_that_is_lost_doubles_nothing_that_went_out_with_another_time(gate, machine, cloud, fault):
     machine.shows(EPOCH)
