@@ -24,11 +24,12 @@ test-vm: $(STAMP)-test
 bench: $(STAMP)-test
 	set -e; for part in $(or $(PARTS),door list delivery); do $(BIN)/python tests/bench/$$part.py $(ARGS); done
 
-# The long forms of tests that make test plays shortly; a quarter of an hour.
+# The long forms of tests that make test plays shortly; half an hour.
 soak: $(STAMP)-test
 	KIOSK_EXAMPLES=4000 $(BIN)/python -m pytest --timeout 3600 tests/sync/test_exactly_once.py
 	KIOSK_SOAK=2000 $(BIN)/python -m pytest --timeout 3600 -s tests/test_delivery.py -k any_faults_and_kills
 	KIOSK_SOAK=100 $(BIN)/python -m pytest --timeout 3600 tests/test_damage.py
+	KIOSK_CUTS=360 $(BIN)/python -m pytest --timeout 3600 --numprocesses auto tests/power
 
 lint: $(STAMP)-test
 	$(BIN)/ruff format --check .
