@@ -26,7 +26,7 @@ SPEED = "shift=0,sleep=on"
 processor is as fast as a small computer's at a door, however busy the host is."""
 
 MEMORY_MB = 512
-BOOT_S = 180.0
+BOOT_S = 600.0
 ANSWER_S = 120.0
 
 KEY_EVENT_S = 0.010
