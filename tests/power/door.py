@@ -7,18 +7,14 @@ import json
 import os
 import random
 import re
-import select
 import shutil
-import socket
 import sqlite3
 import subprocess
 import sys
 import termios
-import threading
 import time
 import tty
 from contextlib import closing, suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from kiosk import clock, words
@@ -28,11 +24,10 @@ from kiosk.store import journal as journals
 from kiosk.store import witness
 from kiosk.store.cache import Cache
 from kiosk.store.tickets import ListState
+from tests.power.crowd import TICKETS, Crowd, Evidence, Told, code
 from tests.power.drive import Drive, cut
 
 EVENT = "62a1c0ffee0000000000e001"
-TICKETS = 3_000
-CLIENTS = 3
 OPENS_S = 10.0
 """How long a door may take that comes back after a power cut; a second on an idle machine."""
 
@@ -52,71 +47,10 @@ main()
 LINE = re.compile(r"scan (\d+) (\w+) \w+ (approved|declined) \w+ …(\d{4})")
 
 
-Evidence = tuple[str, int | None, str]
-"""The code or its end, the scan's number, what was said of it."""
-
-
-def code(number: int) -> str:
-    return f"CODE{number:06}"
-
-
-@dataclass
-class Told:
-    """What has left the kiosk: answers on the socket, lines of the log."""
-
-    answers: list[Evidence] = field(default_factory=list)
-    opened_s: float | None = None
-
-
-class Crowd:
-    """Guests at three hand-held programs and a serial scanner, who come until the door is shut."""
-
-    def __init__(self, path: Path, scanner: int, guests: random.Random, told: Told) -> None:
-        self._path, self._scanner, self._guests, self._told = path, scanner, guests, told
-        self._began = time.monotonic()
-        self._gone = threading.Event()
-        self._threads = [threading.Thread(target=self._ask) for _ in range(CLIENTS)]
-        self._threads.append(threading.Thread(target=self._hold_under_scanner))
-        for thread in self._threads:
-            thread.start()
-
-    def _ask(self) -> None:
-        while not self._gone.is_set():
-            with suppress(OSError, ValueError), socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as line:
-                line.connect(str(self._path))
-                with line.makefile("rwb") as file:
-                    while not self._gone.is_set():
-                        self._ask_one(file)
-            time.sleep(0.01)  # the gate is not there yet
-
-    def _ask_one(self, file) -> None:
-        asked = self._next()
-        file.write(json.dumps({"code": asked}).encode() + b"\n")
-        file.flush()
-        answer = json.loads(file.readline())
-        self._told.answers.append((asked, answer["seq"], answer["message"]))
-        if self._told.opened_s is None:
-            self._told.opened_s = time.monotonic() - self._began
-
-    def _hold_under_scanner(self) -> None:
-        while not self._gone.wait(0.01):
-            if select.select([], [self._scanner], [], 0)[1]:
-                os.write(self._scanner, self._next().encode() + b"\r")
-
-    def _next(self) -> str:
-        """One of those on the list, perhaps once more, or of nobody."""
-        return code(self._guests.randrange(TICKETS * 11 // 10))
-
-    def leave(self) -> None:
-        self._gone.set()
-        for thread in self._threads:
-            thread.join()
-
-
 class Door:
-    def __init__(
-        self, directory: Path, *, witness: str = "second", mirror: bool = False, gate: list[str] = GATE
-    ) -> None:
+    """`gate` is what the interpreter runs."""
+
+    def __init__(self, directory: Path, *, witness: str, mirror: bool = False, gate: tuple[str, ...] = GATE) -> None:
         self._directory, self._gate = directory, gate
         self.drives = [Drive(directory / "card")]
         if mirror:

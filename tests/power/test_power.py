@@ -12,6 +12,7 @@ from contextlib import closing
 
 import pytest
 
+from kiosk import words
 from kiosk.model import Result
 from kiosk.store import backup
 from kiosk.store.journal import FILE
@@ -145,6 +146,18 @@ def test_a_gate_that_makes_its_first_files_loses_nothing_to_a_power_cut_nor_to_o
     door.cut_at(chance.randrange(1, FIRST_START), chance.choice([None, some_seed(chance)]), opens=True)
     enter(door, chance)
     door.cut_at(chance.randrange(1, LATER), some_seed(chance))
+    enter(door, chance)
+
+
+def test_a_door_whose_disk_fails_shows_no_green_until_it_can_record_again(opened, eventually):
+    door, chance = opened(witness="second"), random.Random(0)
+    door.take_list()
+    enter(door, chance)
+    door.drives[0].fail(1, 300)
+    eventually("it says so", lambda: (None, words.NOT_RECORDED) in [answer[1:] for answer in door.told.answers])
+    upto = len(door.told.answers)
+    eventually("it goes on", lambda: any(seq for _, seq, _ in door.told.answers[upto:]))
+    door.lose_power(1)
     enter(door, chance)
 
 
