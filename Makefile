@@ -30,6 +30,7 @@ soak: $(STAMP)-test
 	KIOSK_SOAK=2000 $(BIN)/python -m pytest --timeout 3600 -s tests/test_delivery.py -k any_faults_and_kills
 	KIOSK_SOAK=100 $(BIN)/python -m pytest --timeout 3600 tests/test_damage.py
 	KIOSK_SOAK_S=600 $(BIN)/python -m pytest --timeout 3600 -s tests/test_soak.py
+	KIOSK_CUTS=360 $(BIN)/python -m pytest --timeout 3600 --numprocesses auto tests/power
 
 lint: $(STAMP)-test
 	$(BIN)/ruff format --check .

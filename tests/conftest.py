@@ -27,7 +27,7 @@ EVENT_ID = "62a1c0ffee0000000000e001"
 PACKAGES = {
     "chromium": "chromium", "strace": "strace", "umockdev-run": "umockdev", "systemd-analyze": "systemd",
     "zsh": "zsh", "fish": "fish", "gcc": "gcc python3-dev linux-libc-dev",
-    "unshare": "util-linux", "openssl": "openssl", "libxkbcommon.so.0": "libxkbcommon0",
+    "unshare": "util-linux", "fusermount3": "fuse3", "openssl": "openssl", "libxkbcommon.so.0": "libxkbcommon0",
     "faketime": "faketime",
 }  # fmt: skip
 PATIENCE_S = 60.0

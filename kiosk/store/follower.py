@@ -16,7 +16,7 @@ from typing import Literal
 
 from kiosk import clock
 from kiosk.errors import StoreError
-from kiosk.store import witness
+from kiosk.store import holes, witness
 from kiosk.store.journal import reader
 from kiosk.store.scanrows import COLUMNS
 from kiosk.store.witness import Witness
@@ -44,7 +44,7 @@ class Follower:
         self._directory, self._place, self._sync = directory, mirror or directory, sync
         self._away = mirror is not None
         self._stopped = threading.Event()
-        self._compared = False
+        self._compared = self._filled = False
         self._busy_since_ns = 0
         self._problem: str | None = None
         self.witness: Witness | None = None
@@ -140,6 +140,9 @@ class Follower:
     def _bring_up(self, journal: sqlite3.Connection) -> None:
         self.follow(journal)
         if self.witness is not None:
+            if not self._filled:
+                holes.fill(self.witness, journal)
+                self._filled = True
             if self._sync != "none":
                 self.witness.sync()
             self._tell(None)
@@ -148,7 +151,7 @@ class Follower:
         if self.witness is not None:
             with suppress(OSError):
                 self.witness.seal()
-            self.witness, self._compared = None, False
+            self.witness, self._compared, self._filled = None, False, False
 
     def follow(self, journal: sqlite3.Connection, most: float = float("inf")) -> None:
         """Bring the witness up to the journal, portion by portion. Raises OSError, sqlite3.Error."""

@@ -77,9 +77,17 @@ def _look_at_ends(database: sqlite3.Connection) -> None:
 
 
 def lacks(path: Path, table: str) -> bool:
-    """Tell whether a file that once was made does not have this table any more. Raises sqlite3.Error."""
+    """Tell whether a file that once was made does not have this table any more. Raises sqlite3.Error.
+
+    One whose making was interrupted is taken back by whoever opens it for writing, and by no reader: it lacks nothing.
+    """
     with closing(sqlite3.connect(f"file:{quote(str(path.absolute()))}?mode=ro", uri=True)) as database:
-        version = database.execute("PRAGMA user_version").fetchone()[0]
+        try:
+            version = database.execute("PRAGMA user_version").fetchone()[0]
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode == sqlite3.SQLITE_READONLY_ROLLBACK:
+                return False
+            raise
         return bool(version) and not database.execute("SELECT 1 FROM sqlite_schema WHERE name = ?", (table,)).fetchone()
 
 

@@ -16,9 +16,10 @@ import re
 import sqlite3
 import threading
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -151,16 +152,16 @@ class Witness:
     def tidy(self, journal: sqlite3.Connection) -> None:
         """Take away what the journal has forgotten; `journal` is a reader's. Raises OSError, sqlite3.Error."""
         pruned = journal.execute("SELECT coalesce(max(upto), 0) FROM pruned").fetchone()[0]
-        for path in segments(self.directory):
-            if first_seq(path) <= pruned and _kept(path, journal, pruned) is not None:
-                self._end(path)
-                _replace(path, _kept(path, journal, pruned) or [])
+        for path in (path for path in segments(self.directory) if first_seq(path) <= pruned):
+            self.rewrite(path, partial(_kept, path, journal, pruned))
 
-    def _end(self, path: Path) -> None:
-        """Let nothing more be written to this segment, so that it may be written anew while scans go on."""
-        with self._lock:
+    def rewrite(self, path: Path, rows: Callable[[], list[Row] | None]) -> None:
+        """Put these scans in a segment's place, None to leave it; what comes then begins another. Raises OSError."""
+        if rows() is not None:
             self._ended = path
-            self._close()
+            self.seal()
+            if (found := rows()) is not None:
+                _replace(path, found)
 
     def close(self) -> None:
         with suppress(OSError):  # whoever starts next compares

@@ -147,6 +147,24 @@ def test_a_kiosk_that_was_never_at_a_door_begins_with_nothing_to_tell(tmp_path):
     assert not (tmp_path / recovery.DIRECTORY).exists()
 
 
+def test_a_journal_whose_making_was_interrupted_is_made_again(tmp_path):
+    """A file and its rollback journal are on the card, and only who may write can take the one back by the other."""
+    source, data = tmp_path / "source", tmp_path / "d"
+    for directory in (source, data):
+        directory.mkdir()
+    with closing(sqlite3.connect(source / journals.FILE, isolation_level=None)) as making:
+        making.execute("PRAGMA cache_size = 1").fetchone()
+        making.execute("BEGIN")
+        making.execute("CREATE TABLE scan (seq INTEGER)")
+        making.executemany("INSERT INTO scan VALUES (?)", ((number,) for number in range(10_000)))
+        for name in (journals.FILE, f"{journals.FILE}-journal"):
+            shutil.copy(source / name, data / name)
+    with closing(opened(data)) as pen:
+        assert pen.notice is None
+        scanned(pen, range(1, 4))
+    is_whole(data, 3)
+
+
 def test_a_scan_is_in_the_witness_when_it_is_answered(tmp_path):
     with closing(opened(tmp_path)) as pen:
         for number in range(1, 6):

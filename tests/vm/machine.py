@@ -10,7 +10,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,7 @@ SPEED = "shift=0,sleep=on"
 processor is as fast as a small computer's at a door, however busy the host is."""
 
 MEMORY_MB = 512
-BOOT_S = 180.0
+BOOT_S = 600.0
 ANSWER_S = 120.0
 
 KEY_EVENT_S = 0.010
@@ -38,10 +38,14 @@ class GuestError(AssertionError):
 
 
 class Machine:
-    """One guest with two disks: the system's on `/dev/vda`, an empty one for the kiosk's data on `/dev/vdb`."""
+    """One guest with two disks: the system's on `/dev/vda`, an empty one for the kiosk's data on `/dev/vdb`.
+
+    More disks that another guest has left are `/dev/disk/by-id/virtio-0` and so on.
+    """
 
     def __init__(self, image: Path) -> None:
         self._image = image
+        self._disks: Sequence[Path] = ()
         self.directory = Path(tempfile.mkdtemp(prefix="kiosk-vm-"))
         self._root, self._data = self.directory / "root.qcow2", self.directory / "data.qcow2"
         self._process: subprocess.Popen[bytes] | None = None
@@ -76,16 +80,25 @@ class Machine:
             draft.rename(snapshot)
 
     def cut_power(self) -> None:
-        """Pull the plug: nothing in the guest is told."""
+        """Pull the plug: nothing in the guest is told. What had left it by then is heard."""
         self._process.kill()
         self._process.wait()
+        with contextlib.suppress(EOFError, OSError):
+            while True:
+                said = self._agent.hear(1)
+                self._answers[said["id"]] = said
         self._qmp.close()
         self._agent.close()
 
-    def power_on(self) -> None:
-        """Boot again, with the disks as the power cut left them."""
+    def power_on(self, disks: Sequence[Path] = ()) -> None:
+        """Boot again, with the disks as the power cut left them, and more disks beside them."""
+        self._disks = disks
         self._start()
         self._await_agent()
+
+    def copy_data(self, to: Path) -> Path:
+        """Copy the data's disk, after the power was cut."""
+        return Path(shutil.copyfile(self._data, to))
 
     def close(self) -> None:
         if self._process is not None and self._process.poll() is None:
@@ -124,6 +137,7 @@ class Machine:
             "-device", "virtserialport,chardev=agent,name=agent",
             "-device", "qemu-xhci,id=usb",
             "-object", "rng-builtin,id=random", "-device", "virtio-rng-pci,rng=random",
+            *(part for number, disk in enumerate(self._disks) for part in _further(number, disk)),
         ]  # fmt: skip
 
     def _await_agent(self) -> None:
@@ -189,6 +203,10 @@ class Machine:
         """The lines of the first text console, as a person in front of it sees them."""
         return list(self.call("shell.screen"))
 
+    def answered(self, number: int) -> Any:
+        """Return the value of a call if it has come, None if not."""
+        return self._answers.get(number, {}).get("value")
+
     # --- QEMU's own devices ------------------------------------------------------------------------------------------
 
     def plug_keyboard(self, name: str = "keyboard") -> None:
@@ -221,6 +239,11 @@ class Machine:
                 event = {"type": "key", "data": {"down": down, "key": {"type": "qcode", "data": key}}}
                 self.qmp("input-send-event", events=[event])
                 self.call("shell.pause", pause_s=KEY_EVENT_S)  # by the guest's clock
+
+
+def _further(number: int, disk: Path) -> list[str]:
+    drive = f"file={disk},if=none,id=further{number},format=qcow2"
+    return ["-drive", drive, "-device", f"virtio-blk-pci,drive=further{number},serial={number}"]
 
 
 def _create(disk: Path, *arguments: str) -> None:
