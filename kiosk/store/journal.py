@@ -273,6 +273,16 @@ def scans(database: sqlite3.Connection, numbers: Iterable[int]) -> list[Scan]:
     return [as_scan(row) for row in database.execute(query, (json.dumps(list(numbers)),))]
 
 
+def admitted_after(database: sqlite3.Connection, ticket_id: str, seq: int) -> Scan | None:
+    """Return the ticket's first approved check-in after this scan."""
+    query = (
+        f"SELECT {COLUMNS} FROM scan WHERE ticket_id = ? AND result = 'approved' AND type = 'checkin' AND seq > ? "  # noqa: S608
+        "ORDER BY seq LIMIT 1"
+    )
+    row = database.execute(query, (ticket_id, seq)).fetchone()
+    return as_scan(row) if row is not None else None
+
+
 def scan_at(database: sqlite3.Connection, time_ms: int) -> Scan | None:
     """Return the scan that carries this time."""
     query = f"SELECT {COLUMNS} FROM scan WHERE seq >= ? ORDER BY seq LIMIT 1"  # noqa: S608

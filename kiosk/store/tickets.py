@@ -22,6 +22,7 @@ DEVICE_SETTINGS = "me"
 WORD_HOLDS_S = 10.0
 """For how long the cloud's word on one code is good: it is not asked for the same one again before."""
 
+_BY_ID = f"SELECT {COLUMNS} FROM ticket WHERE id = ? AND gone = 0"  # noqa: S608
 _BY_BARCODE = f"SELECT {COLUMNS} FROM ticket WHERE barcode = ? AND gone = 0 ORDER BY id"  # noqa: S608
 _GONE = f"SELECT {COLUMNS} FROM ticket WHERE barcode = ? AND gone = 1"  # noqa: S608
 _FORMER = f"SELECT {COLUMNS} FROM ticket WHERE id IN (SELECT ticket_id FROM former_code WHERE barcode = ?)"  # noqa: S608
@@ -86,6 +87,14 @@ class ListState:
 def reader(directory: Path) -> sqlite3.Connection:
     """Open the list for reading. Raises NoListYet while sync has not made one, TooNew."""
     return open_for_reading(directory / FILE, SCHEMA)
+
+
+def by_id(database: sqlite3.Connection, ticket_id: str, barcode: str) -> Ticket | None:
+    """Return this ticket; by its code, where a list still arrives, which has no index of ids."""
+    row = database.execute(_BY_ID, (ticket_id,)).fetchone()
+    if row is not None:
+        return ticket_of(row)
+    return next((each for each in by_barcode_arrived(database, barcode) if each.id == ticket_id), None)
 
 
 def by_barcode(database: sqlite3.Connection, barcode: str) -> tuple[Ticket, ...]:
