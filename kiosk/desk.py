@@ -143,9 +143,10 @@ class Desk:
 
     def _try(self, moment: Moment) -> Answer:
         wait_s = self.attempts.begin(moment.boottime_ns)
-        if not wait_s and (next_s := self.attempts.wait_s(moment.boottime_ns)):
-            self.note("wrong PINs", times=self.attempts.failed, lockedSeconds=next_s)
-        return Answer(None, "", facts={"waitSeconds": wait_s})
+        then_s = self.attempts.wait_s(moment.boottime_ns)
+        if not wait_s and then_s:
+            self.note("PIN tried", times=self.attempts.failed, lockedSeconds=then_s)
+        return Answer(None, "", facts={"waitSeconds": wait_s, "thenSeconds": then_s})
 
     def _signed_in(self) -> Answer:
         self.attempts.succeed()

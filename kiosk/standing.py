@@ -38,6 +38,7 @@ class Standing:
 
     def choose(self, words: object, by: str) -> None:
         """Let staff's choices be these from now on; none at all is as configured. Raises Refused."""
+        self._tickets.look_again()
         if settings.locked(self._gate, self._tickets.settings):
             raise Refused("The cloud has locked the settings of this gate")
         try:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,8 @@ DEVICE_SETTINGS = "me"
 
 WORD_HOLDS_S = 10.0
 """For how long the cloud's word on one code is good: it is not asked for the same one again before."""
+
+MOST_TYPES = 2_000
 
 _BY_ID = f"SELECT {COLUMNS} FROM ticket WHERE id = ? AND gone = 0"  # noqa: S608
 _BY_BARCODE = f"SELECT {COLUMNS} FROM ticket WHERE barcode = ? AND gone = 0 ORDER BY id"  # noqa: S608
@@ -134,6 +136,24 @@ def find(database: sqlite3.Connection, text: str, limit: int = 50) -> Iterator[T
         "ORDER BY name, id LIMIT ?3"
     )
     return map(ticket_of, database.execute(query, (f"{literal}%", f"%{literal}%", limit)))
+
+
+def by_numbers(database: sqlite3.Connection, table: str, numbers: Sequence[int]) -> Iterator[Ticket]:
+    """Return the tickets in these rows of `ticket` or `arrival`."""
+    query = f"SELECT {COLUMNS} FROM {table} WHERE n IN (SELECT value FROM json_each(?)) AND gone = 0"  # noqa: S608
+    return map(ticket_of, database.execute(query, (json.dumps(numbers),)))
+
+
+def ticket_types(database: sqlite3.Connection) -> dict[str, dict[str, str]]:
+    """Return, by event, the names of the types that its tickets have. Looks at every row."""
+    query = (
+        "SELECT event_id, ticket_type_id, max(coalesce(ticket_name, '')) FROM ticket WHERE gone = 0 "
+        "GROUP BY 1, 2 LIMIT ?"
+    )
+    found: dict[str, dict[str, str]] = {}
+    for event_id, type_id, name in database.execute(query, (MOST_TYPES,)):
+        found.setdefault(event_id, {})[type_id] = name or type_id
+    return found
 
 
 def total(database: sqlite3.Connection) -> int:
