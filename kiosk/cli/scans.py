@@ -64,6 +64,7 @@ def describe(scan: Scan) -> dict[str, Any]:
         "scanner": scan.lane,
         "clock": scan.moment.quality,
         "rule": scan.verdict.rule,
+        "why": scan.verdict.facts.get("why"),
     }
 
 

@@ -42,8 +42,8 @@ def figures(tallies: Tallies, inside_now: int, now: datetime) -> dict[str, Any]:
         "perMinute": {
             "begins": stamp(_at(first)),
             "minutes": width,
-            "admitted": [round(number / width, 2) for number in admitted],
-            "declined": [round(n / width, 2) for n in _points(tallies.declined, first, width, points)],
+            "admitted": [round(number / width, 4) for number in admitted],
+            "declined": [round(n / width, 4) for n in _points(tallies.declined, first, width, points)],
         },
         "inside": {
             "begins": stamp(_at(first)),

@@ -25,20 +25,31 @@ MOST_WORDS, MOST_TEXT = 6, 100
 MOST_LOOKED_AT = 20_000
 """How many lines with the rarest word are looked at for the others."""
 
-_LETTERS = str.maketrans(
-    {"ø": "o", "ł": "l", "ı": "i", "æ": "ae", "œ": "oe", "đ": "d", "ð": "d", "þ": "th", "ħ": "h", "ŋ": "n"}
-    | dict.fromkeys("'’ʼ`´", None)
-)
 _BETWEEN = re.compile(r"[\W_]+")
+
+
+class _Letters(dict[int, str | int | None]):
+    """What a character is compared as; looked up in Unicode's tables the first time it comes."""
+
+    def __missing__(self, code: int) -> int | None:
+        letter = chr(code)
+        kept = unicodedata.category(letter)[0] not in "MC" or letter.isspace()
+        self[code] = code if kept else None
+        return code if kept else None
+
+
+_LETTERS = _Letters(
+    str.maketrans(
+        {"ø": "o", "ł": "l", "ı": "i", "æ": "ae", "œ": "oe", "đ": "d", "ð": "d", "þ": "th", "ħ": "h", "ŋ": "n"}
+    )
+    | dict.fromkeys(map(ord, "'’ʼ`´"))
+)
 
 
 def fold(text: str) -> str:
     """Return letters and digits only, words parted by one space, as they are compared."""
-    text = text[:MOST_TEXT]
-    if not text.isascii():
-        spread = unicodedata.normalize("NFKD", text).casefold()
-        text = "".join(letter for letter in spread if unicodedata.category(letter)[0] not in "MC" or letter.isspace())
-    return _BETWEEN.sub(" ", text.lower().translate(_LETTERS)).strip()[:LONGEST_NAME]
+    spread = text[:MOST_TEXT].lower() if text.isascii() else unicodedata.normalize("NFKD", text[:MOST_TEXT]).casefold()
+    return _BETWEEN.sub(" ", spread.translate(_LETTERS)).strip()[:LONGEST_NAME]
 
 
 def words_of(text: str) -> list[str]:
@@ -48,14 +59,13 @@ def words_of(text: str) -> list[str]:
     return words if weight >= SHORTEST else []
 
 
-def matches(name: str | None, words: Sequence[str]) -> bool:
-    folded = fold(name or "")
-    return all(word in folded for word in words)
+def rank(folded: str, words: Sequence[str]) -> tuple[int, str] | None:
+    """Return where a name belongs: those in which the words begin a word come first, then as in a dictionary.
 
-
-def rank(name: str | None, words: Sequence[str]) -> tuple[int, str]:
-    """Names in which the words begin a word come first, then as in a dictionary."""
-    folded = fold(name or "")
+    None for a name that does not have all of them.
+    """
+    if not all(word in folded for word in words):
+        return None
     return sum(f" {word}" not in f" {folded}" for word in words), folded
 
 
@@ -88,7 +98,9 @@ class Roll:
 
     def find(self, words: Sequence[str], most: int) -> list[int]:
         """Return the numbers of rows whose names have all of these words, the first ones of them."""
-        rarest, *others = sorted((word.encode() for word in words), key=self._text.count)
+        rarest, *others = [word.encode() for word in words]
+        if others:
+            rarest, *others = sorted((rarest, *others), key=self._text.count)
         found: list[int] = []
         at, looked_at = self._text.find(rarest), 0
         while at >= 0 and len(found) < most and looked_at < MOST_LOOKED_AT:

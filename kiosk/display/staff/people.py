@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import closing
 from pathlib import Path
 
-from kiosk.display.staff.names import Roll, matches, rank, words_of
+from kiosk.display.staff.names import Roll, fold, rank, words_of
 from kiosk.errors import StoreError
 from kiosk.model import Ticket
 from kiosk.store import ticketrows, tickets
@@ -91,8 +91,9 @@ class People:
 
 
 def _best(found: Iterable[Ticket], words: Sequence[str]) -> list[Ticket]:
-    kept = [ticket for ticket in found if matches(ticket.name, words)]
-    return sorted(kept, key=lambda ticket: (rank(ticket.name, words), ticket.id))
+    places = ((rank(fold(ticket.name or ""), words), ticket.id, ticket) for ticket in found)
+    kept = [(place, ticket_id, ticket) for place, ticket_id, ticket in places if place is not None]
+    return [ticket for _, _, ticket in sorted(kept, key=lambda each: each[:2])]
 
 
 def _layout(database: sqlite3.Connection, directory: Path) -> tuple[int, int]:

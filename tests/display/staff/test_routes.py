@@ -4,7 +4,6 @@ import json
 import sqlite3
 import threading
 
-import httpx
 import pytest
 
 from kiosk.store import audit, chosen
@@ -207,7 +206,9 @@ def test_without_a_gate_the_page_says_so_and_still_reads(page, venue):
 
 def test_staff_choose_direction_events_and_types_and_go_back(page, venue, eventually):
     venue.list_tickets(event_id=OTHER_ID)
-    eventually("the gate knows it", lambda: {"id": OTHER_ID, "name": "Event 2", "types": []} in page.ask("choices")["events"])
+    eventually(
+        "the gate knows it", lambda: {"id": OTHER_ID, "name": "Event 2", "types": []} in page.ask("choices")["events"]
+    )
     chosen_now = {"scanType": "checkout", "events": [EVENT_ID, OTHER_ID], "ticketTypes": {EVENT_ID: ["type-2"]}}
     found = page.ask("choices", choices=chosen_now)
     assert found["choices"] == chosen_now
