@@ -128,6 +128,8 @@ class Display(_Section):
     port: Annotated[int, Field(ge=1, le=65_535)] = 8080
     language: Literal["en"] = "en"
     scan_reveal_s: Annotated[float, Field(ge=1, le=60)] = 3.0
+    pin_file: FilePath | None = None
+    staff_from_network: bool = False
 
 
 class Config(_Section):

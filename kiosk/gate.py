@@ -19,8 +19,22 @@ from functools import partial
 from typing import Protocol
 
 from kiosk import admit, clock, words
+from kiosk.desk import Desk, refuse
 from kiosk.errors import NotRecorded
-from kiosk.model import UNANSWERED, Answer, Direction, Lookup, Moment, Passage, Reading, Rules, Scan, Ticket, Verdict
+from kiosk.model import (
+    UNANSWERED,
+    Answer,
+    Direction,
+    Lookup,
+    Moment,
+    Order,
+    Passage,
+    Reading,
+    Rules,
+    Scan,
+    Ticket,
+    Verdict,
+)  # fmt: skip
 from kiosk.pulse import BEAT_S
 from kiosk.suspicion import Suspicion
 from kiosk.waiting import LOOK_S, Case, Waiting, Word
@@ -90,6 +104,7 @@ class Gate:
         self.suspicion = Suspicion()
         self.time: Callable[[Moment], Moment | None] = lambda moment: moment
         self.fault: str | None = None
+        self.desk: Desk | None = None
         self._heard, self._taken = Counter[str](), Counter[str]()
 
     def hear(self, reading: Reading) -> None:
@@ -146,6 +161,8 @@ class Gate:
 
         None while it waits for the cloud's word on its code; `tend` answers it then.
         """
+        if reading.order is not None:
+            return self._serve(reading, reading.order)
         rules = self._rules()
         lookup = self._look_up(reading, rules)
         case = Case(reading, rules, lookup.code or reading.code)
@@ -159,6 +176,30 @@ class Gate:
         if self._may_be_new(case, lookup) and self._waiting.begin(case):
             return None
         return self._tell(case, self._judge(case, lookup))
+
+    def _serve(self, reading: Reading, order: Order) -> Answer:
+        """Do what staff want done by hand."""
+        answer = self.desk.serve(reading, order, self) if self.desk is not None else refuse("malformed")
+        if reading.asker is not None:
+            reading.asker(answer)
+        return answer
+
+    def judge(self, reading: Reading, lookup: Lookup) -> Answer:
+        """Decide on a ticket that staff have found, record it, and show it."""
+        case = Case(reading, self._rules(), reading.code)
+        return self._shown(case, self._judge(case, lookup))
+
+    def record(self, reading: Reading, verdict: Verdict) -> Answer:
+        """Record a verdict that people came to, and show it."""
+        if not self._rules().events:
+            return Answer(None, NO_EVENT)
+        try:
+            scan = self._journal.append(reading, verdict)
+        except NotRecorded as error:
+            return self._not_recorded(error)
+        self.fault = None
+        case = Case(reading, self._rules(), reading.code)
+        return self._shown(case, Answer(scan, words.sentence(verdict, reading.moment.at)))
 
     @staticmethod
     def _may_be_new(case: Case, lookup: Lookup) -> bool:
@@ -178,9 +219,12 @@ class Gate:
         self._tell(case, self._judge(case, lookup, unanswered=lookup.unknown and not answered))
 
     def _tell(self, case: Case, answer: Answer) -> Answer:
-        self.shown = Shown(self.shown.turn + 1, case.reading.lane, answer)
         for asker in case.askers:
             asker(answer)
+        return self._shown(case, answer)
+
+    def _shown(self, case: Case, answer: Answer) -> Answer:
+        self.shown = Shown(self.shown.turn + 1, case.reading.lane, answer)
         if answer.scan is None or answer.repeated:
             self._untold = True  # there is no new row by which the display would notice
         else:
@@ -226,15 +270,18 @@ class Gate:
                 verdict, reading = verdict.found_by(lookup.rule), replace(reading, code=lookup.code)
             scan = self._journal.append(reading, verdict)
         except NotRecorded as error:
-            log.error("a scan could not be recorded: %s", error)
-            self.fault = str(error)
-            return Answer(None, words.NOT_RECORDED)
+            return self._not_recorded(error)
         self.fault = None
         answer = Answer(scan, words.sentence(verdict, said))
         if reading.flaw is None:
             names = case.names | {reading.code}
             self._held[reading.lane] = _Held(names, verdict.direction, case.seen_ns, answer)
         return answer
+
+    def _not_recorded(self, error: NotRecorded) -> Answer:
+        log.error("a scan could not be recorded: %s", error)
+        self.fault = str(error)
+        return Answer(None, words.NOT_RECORDED)
 
     def _history(self, ticket: Ticket) -> Sequence[Passage]:
         """Our own scans keep their own order; the others are merged in by the time they carry."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 
 class Direction(StrEnum):
@@ -101,11 +101,20 @@ class Anchor:
 
 
 @dataclass(frozen=True, slots=True)
+class Order:
+    """What staff want the gate to do by hand, and with what; nothing of it has been checked yet."""
+
+    do: str
+    words: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Reading:
     """What came out of a scanner, stamped when it came.
 
     `flaw` is None for a whole code, else what is wrong with it; `raw` is bounded by the decoder. `asker` is told the
     answer, where somebody waits for one; it must not block. `by_number`: some of it was spelt with Alt and a keypad.
+    `order` is what staff want instead of a code being judged.
     """
 
     lane: str
@@ -116,6 +125,7 @@ class Reading:
     direction: Direction | None = None
     asker: Callable[[Answer], None] | None = field(default=None, compare=False)
     by_number: bool = False
+    order: Order | None = None
 
 
 SHORTEST_BARCODE, LONGEST_BARCODE = 8, 128
@@ -324,9 +334,11 @@ class Parcel(NamedTuple):
 class Answer:
     """What the door says to one reading. `scan` is None when nothing could be recorded: then it is never green.
 
-    `repeated`: the same code again within the hold-off; nothing new was recorded.
+    `repeated`: the same code again within the hold-off; nothing new was recorded. `facts` are what there is to tell
+    to a program that gave an order.
     """
 
     scan: Scan | None
     message: str
     repeated: bool = False
+    facts: Mapping[str, object] = field(default_factory=dict)

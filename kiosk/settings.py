@@ -3,13 +3,13 @@
 `Settings` reads the answer of `GET /accessusers/me`; what it does not know it ignores. What decides is read strictly:
 an answer that cannot be read is refused whole, so that the last good settings stay in force. What is only looks or
 haste refuses nothing: an odd value counts as not given. Every value is joined together with its origin, so that the
-door and `kiosk check` cannot be of two minds.
+door and `kiosk check` cannot be of two minds. What staff chose at the door wins over both, unless the cloud locks it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Annotated, Any, Generic, Literal, TypeVar
 
@@ -17,6 +17,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, 
 from pydantic.alias_generators import to_camel
 
 from kiosk import config
+from kiosk.choices import Choices
 from kiosk.model import Direction, EventRules, Rules
 
 T = TypeVar("T")
@@ -103,7 +104,11 @@ class Settings(_Answer):
         return self.device.scan_config or ScanConfig()
 
 
+AS_CONFIGURED = Choices()
+
+
 class Origin(StrEnum):
+    STAFF = "staff"
     CLOUD = "cloud"
     FILE = "file"
     DEFAULT = "default"
@@ -140,14 +145,14 @@ class Looks:
     reveal_s: float = 3.0
 
 
-def rules(gate: config.Gate, settings: Settings | None) -> Rules:
-    """Join the file's section with the cloud's settings, which win where they say something."""
+def rules(gate: config.Gate, settings: Settings | None, choices: Choices = AS_CONFIGURED) -> Rules:
+    """Join the file's section with the cloud's settings, which win where they say something, and what staff chose."""
     return Rules(
-        events={event_id: _rules_of(event) for event_id, event in events(gate, settings).value.items()},
+        events={event_id: _rules_of(event) for event_id, event in events(gate, settings, choices).value.items()},
         entry_permissions=frozenset(gate.entry_permissions),
         stale_after_s=gate.stale_after_s,
         needs_clock=gate.untrusted_clock == "decline",
-        **_values(decisions(gate, settings)),
+        **_values(decisions(gate, settings, choices)),
     )
 
 
@@ -165,20 +170,26 @@ def tickets_interval(sync: config.Sync, gate: config.Gate, settings: Settings | 
     return _join(_heard(gate, settings).device.ticket_sync_interval, sync, "tickets_interval_s")
 
 
-def decisions(gate: config.Gate, settings: Settings | None) -> dict[str, Joined[Any]]:
+def decisions(gate: config.Gate, settings: Settings | None, choices: Choices = AS_CONFIGURED) -> dict[str, Joined[Any]]:
     """Return what holds for every event, by its name in `Rules`."""
-    heard = _heard(gate, settings)
+    heard, chosen = _heard(gate, settings), _unlocked(gate, settings, choices)
     scan, access = heard.scan_config, heard.access_control_settings or AccessControlSettings()
+    direction = _join(_direction(scan.scan_types), gate, "scan_type")
     return {
-        "direction": _join(_direction(scan.scan_types), gate, "scan_type"),
+        "direction": Joined(chosen.scan_type, Origin.STAFF) if chosen.scan_type is not None else direction,
         "multi_checkin": _join(scan.enable_multi_checkin, gate, "multi_checkin"),
         "check_timeslots": _join(scan.check_timeslots, gate, "check_timeslots"),
         "accept_details_required": _join(access.include_details_required_tickets, gate, "accept_details_required"),
     }
 
 
+def locked(gate: config.Gate, settings: Settings | None) -> bool:
+    """Tell whether the cloud keeps staff from choosing."""
+    return _heard(gate, settings).scan_config.mode == "lock"
+
+
 def modes(gate: config.Gate, settings: Settings | None) -> dict[str, Joined[str]]:
-    """Return what the cloud allows people to change: it is told, and changes no verdict."""
+    """Return what the cloud allows people to change: a locked mode leaves staff no choice."""
     heard = _heard(gate, settings)
     return {
         "mode": _join_default(heard.scan_config.mode, "default"),
@@ -195,13 +206,36 @@ def appearance(display: config.Display, gate: config.Gate, settings: Settings | 
     return {**found, "reveal_s": _join(device.scan_reveal_interval, display, "scan_reveal_s")}
 
 
-def events(gate: config.Gate, settings: Settings | None) -> Joined[Mapping[str, JoinedEvent]]:
+def events(
+    gate: config.Gate, settings: Settings | None, choices: Choices = AS_CONFIGURED
+) -> Joined[Mapping[str, JoinedEvent]]:
     """Return the events this door admits to; none is a closed gate."""
+    joined, chosen = _configured_events(gate, settings), _unlocked(gate, settings, choices)
+    types: dict[str, Joined[frozenset[str] | None]] = {
+        event: Joined(frozenset(listed), Origin.STAFF) for event, listed in (chosen.ticket_types or {}).items()
+    }
+    every = JoinedEvent(_file_types(gate), *_margins(None, gate))
+    names = joined if chosen.events is None else Joined(dict.fromkeys(chosen.events), Origin.STAFF)
+    found = {event: joined.value.get(event, every) for event in names.value}
+    return Joined(
+        {event: replace(each, ticket_types=types.get(event, each.ticket_types)) for event, each in found.items()},
+        names.origin,
+    )
+
+
+def _configured_events(gate: config.Gate, settings: Settings | None) -> Joined[Mapping[str, JoinedEvent]]:
     if said := _heard(gate, settings).scan_config.events:
         return Joined({event.event_id: _cloud_event(event, gate) for event in said}, Origin.CLOUD)
-    types = Joined(frozenset(gate.allowed_ticket_types) or None, _origin(gate, "allowed_ticket_types"))
-    every = JoinedEvent(types, *_margins(None, gate))
+    every = JoinedEvent(_file_types(gate), *_margins(None, gate))
     return Joined(dict.fromkeys(gate.events, every), _origin(gate, "events"))
+
+
+def _file_types(gate: config.Gate) -> Joined[frozenset[str] | None]:
+    return Joined(frozenset(gate.allowed_ticket_types) or None, _origin(gate, "allowed_ticket_types"))
+
+
+def _unlocked(gate: config.Gate, settings: Settings | None, choices: Choices) -> Choices:
+    return AS_CONFIGURED if locked(gate, settings) else choices
 
 
 def _cloud_event(event: EventSettings, gate: config.Gate) -> JoinedEvent:

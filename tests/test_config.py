@@ -142,7 +142,7 @@ WRONG: dict[str, tuple[str, str]] = {
     "an unknown key": ("[gate]\n\nhold_of_s = 3\n", "3: gate.hold_of_s: unknown key; did you mean 'hold_off_s'?"),
     "an unknown key that is like no other": (
         "[display]\nport = 80\n\nx = 3",
-        "4: display.x: unknown key; known here: host, language, port, scan_reveal_s",
+        "4: display.x: unknown key; known here: host, language, pin_file, port, scan_reveal_s, staff_from_network",
     ),
     "an unknown key of the second scanner": (
         '[[scanner]]\nname = "a"\nkind = "hid"\n[[scanner]]\nname = "b"\nkind = "hid"\nbaud = 1\n',

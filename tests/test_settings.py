@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from kiosk.choices import Choices
 from kiosk.config import Display, Gate, Sync
 from kiosk.model import Direction, EventRules, Rules
 from kiosk.settings import (
@@ -19,6 +20,7 @@ from kiosk.settings import (
     appearance,
     decisions,
     events,
+    locked,
     looks,
     modes,
     rules,
@@ -368,3 +370,37 @@ def test_of_an_event_of_the_file_each_part_is_the_files_or_the_default() -> None
     assert found.origin is OWN
     assert found.value["e-1"].ticket_types == Joined(frozenset({"seat"}), OWN)
     assert found.value["e-1"].before_minutes == Joined(0, DEFAULT)
+
+
+# --- what staff chose at the door ------------------------------------------------------------------------------------
+
+CHOSEN = Choices(scan_type=Direction.CHECKOUT, events=("e-2", "e-9"), ticket_types={"e-2": ("vip",)})
+
+
+def test_what_staff_chose_wins_over_the_cloud_and_over_the_file() -> None:
+    cloud = answer({"scanTypes": {"checkin": True}, "events": [event(), event(eventId="e-2")]})
+    for said in (cloud, None):
+        found = rules(FILE, said, CHOSEN)
+        assert (found.direction, list(found.events)) == (Direction.CHECKOUT, ["e-2", "e-9"])
+        assert found.events["e-2"].ticket_types == frozenset({"vip"})
+        joined = events(FILE, said, CHOSEN)
+        assert (joined.origin, joined.value["e-2"].ticket_types.origin) == (Origin.STAFF, Origin.STAFF)
+        assert decisions(FILE, said, CHOSEN)["direction"] == Joined(Direction.CHECKOUT, Origin.STAFF)
+
+
+def test_what_staff_left_alone_is_as_configured() -> None:
+    cloud = answer({"events": [event(timeslotSettings={"beforeMinutes": 10}), event(eventId="e-3")]})
+    found = rules(FILE, cloud, Choices(events=("e-1", "e-9")))
+    assert found.events == {"e-1": EventRules(None, 600, 0), "e-9": FROM_FILE}
+    assert found.direction is Direction.CHECKIN
+    assert rules(FILE, cloud, Choices(ticket_types={"e-3": ("a",)})).events["e-3"].ticket_types == frozenset("a")
+    assert rules(FILE, cloud, Choices()) == rules(FILE, cloud)
+
+
+def test_where_the_cloud_locks_the_settings_staff_have_no_choice() -> None:
+    cloud = answer({"mode": "lock", "events": [event()]})
+    assert locked(FILE, cloud)
+    assert rules(FILE, cloud, CHOSEN) == rules(FILE, cloud)
+    own = Gate(events=("e-1",), settings_from_cloud=False)
+    assert not locked(own, cloud)
+    assert rules(own, cloud, CHOSEN).direction is Direction.CHECKOUT

@@ -25,6 +25,7 @@ COMMANDS = {
     "doctor": "Check everything, and say how to mend what is wrong.",
     "tickets": "Show, import and search the ticket list.",
     "retry": "Hand refused scans out again.",
+    "pin": "Set the PIN of the staff page.",
     "support-bundle": "Pack what somebody needs to help, without names, codes or keys.",
     "audit": "Print what people did to this kiosk.",
     "reset": "Remove everything this kiosk has recorded and learned.",

@@ -23,7 +23,8 @@ def command(setup: Setup, as_json: bool) -> None:
     """Print what people did to this kiosk, oldest first: who, when, from which terminal.
 
     Changes of the configuration (which keys, never their values), resets, lists that were accepted or imported,
-    scanners that were accepted, scans that were handed out again by hand.
+    scanners that were accepted, scans that were handed out again by hand; and what staff did at their page: settings
+    chosen, scans overridden (the reason they gave is with the scan, because it may be a name), PINs that were tried.
     """
     for row in audit.read(setup.config.device.data_dir):
         click.echo(json.dumps(row, ensure_ascii=False) if as_json else _line(row))

@@ -11,6 +11,7 @@ import click
 from pydantic import BaseModel, ValidationError
 
 from kiosk import settings
+from kiosk.choices import Choices
 from kiosk.cli.options import Setup, with_setup
 from kiosk.config import Config
 from kiosk.settings import Joined, JoinedEvent, Settings
@@ -28,9 +29,9 @@ SCREEN_KEYS = {"sound": "sound", "haptic": "haptic", "reveal_s": "scan_reveal_s"
 def command(setup: Setup) -> None:
     """Check the configuration and show what it comes to.
 
-    Every value is given with its origin: the file, the default, or the device settings of the cloud. What is in force
-    is the file and the cloud's last answer put together. Exits with 2 and a message that names line, key and mend when
-    something is wrong.
+    Every value is given with its origin: the file, the default, the device settings of the cloud, or staff's choice at
+    the door. What is in force is all of them put together. Exits with 2 and a message that names line, key and mend
+    when something is wrong.
     """
     setup.data_dir()
     setup.runtime_dir()
@@ -42,7 +43,9 @@ def command(setup: Setup) -> None:
         _show(f"scanner {scanner.name}", scanner)
     with closing(Outlook(setup.config.device.data_dir)) as outlook:
         found, names, refused = _settings(outlook.settings()), outlook.event_names(), outlook.refused_rules()
-    _show_gate(setup.config, found, names, refused)
+        choices = outlook.choices()
+    _show_door(setup.config, found, choices, names)
+    _show_gate(setup.config, found, refused)
     _show_screen(setup.config, found)
 
 
@@ -61,15 +64,22 @@ def _settings(answer: Any) -> Settings | None:
         return None
 
 
-def _show_gate(config: Config, found: Settings | None, names: Mapping[str, str], refused: Mapping[str, Ends]) -> None:
-    """What the door goes by once the cloud's settings are joined in."""
+def _show_door(config: Config, found: Settings | None, choices: Choices, names: Mapping[str, str]) -> None:
+    """What the door goes by once the cloud's settings and staff's choices are joined in."""
     click.echo("[in force at the gate]")
-    events = settings.events(config.gate, found)
+    if choices and settings.locked(config.gate, found):
+        click.echo("  what staff chose does not count: the cloud has locked the settings")
+    events = settings.events(config.gate, found, choices)
     titles = {event_id: plain(f"{names.get(event_id, '?')} ({event_id})") for event_id in events.value}
     _say("events", ", ".join(titles.values()) or "NONE: the gate stays closed", events)
     for event_id, event in events.value.items():
         _show_event(titles[event_id], event)
-    for name, joined in {**settings.decisions(config.gate, found), **settings.modes(config.gate, found)}.items():
+    for name, joined in settings.decisions(config.gate, found, choices).items():
+        _say(name, _text(joined.value), joined)
+
+
+def _show_gate(config: Config, found: Settings | None, refused: Mapping[str, Ends]) -> None:
+    for name, joined in settings.modes(config.gate, found).items():
         _say(name, _text(joined.value), joined)
     _show_rules(config, refused)
     interval = settings.tickets_interval(config.sync, config.gate, found)

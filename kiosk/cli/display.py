@@ -12,13 +12,21 @@ import click
 
 from kiosk import clock
 from kiosk.cli.options import Setup, log_to_stderr, on_signal, with_setup
+from kiosk.cli.scan import gate_socket
 from kiosk.cli.status import display_answers
 from kiosk.config import Display
 from kiosk.display.eye import LOOK_S, Eye
 from kiosk.display.feed import Feed
 from kiosk.display.serve import Service, listen
 from kiosk.display.site import site
+from kiosk.display.staff.entrance import Entrance
+from kiosk.display.staff.overview import Overview
+from kiosk.display.staff.programs import Programs
+from kiosk.display.staff.records import Records
+from kiosk.display.staff.routes import Staff
+from kiosk.display.staff.workers import Workers
 from kiosk.errors import KioskError, Refused
+from kiosk.store import pin
 from kiosk.watchdog import Mark, Part, Watchdog
 
 COUNTING_S = 60.0
@@ -51,7 +59,7 @@ def command(setup: Setup) -> None:
 
 def _run(setup: Setup, listener: socket.socket) -> None:
     feed, stop = Feed(clock.boottime_ns), queue.SimpleQueue[None]()
-    service = Service(site(feed, setup.config.display.host), listener)
+    service = Service(site(feed, setup.config.display.host, _staff(setup).routes()), listener)
     with ExitStack() as stack:
         stack.enter_context(on_signal(partial(stop.put, None)))
         eye = stack.enter_context(closing(Eye(setup.config)))
@@ -66,6 +74,14 @@ def _run(setup: Setup, listener: socket.socket) -> None:
             if (snapshot := eye.look(clock.now())) is not None:
                 feed.publish(snapshot)
             watchdog.ready(parts)
+
+
+def _staff(setup: Setup) -> Staff:
+    config = setup.config
+    programs = Programs(gate_socket(setup), config.device.runtime_dir, pin.place(config))
+    reading, from_network = Workers("staff-reads"), config.display.staff_from_network
+    entrance = Entrance(programs, reading, clock.boottime_ns, from_network=from_network)
+    return Staff(entrance, programs, Records(config), Overview(config), clock.now)
 
 
 class _Server:

@@ -11,10 +11,12 @@ from pathlib import Path
 
 import click
 
-from kiosk import __version__, clock, config, settings
+from kiosk import __version__, clock, config
+from kiosk.attempts import resumed
 from kiosk.cli.opening import opened
 from kiosk.cli.options import Setup, log_to_stderr, on_signal, with_setup
 from kiosk.config import Scanner as ScannerConfig
+from kiosk.desk import Desk
 from kiosk.errors import KioskError
 from kiosk.gate import Gate, Record
 from kiosk.lanes import Lane
@@ -23,9 +25,11 @@ from kiosk.pulse import RECOVERY, Pulse, online
 from kiosk.scanners import socket as desk
 from kiosk.scanners.binding import Bindings
 from kiosk.scanners.hotplug import hotplug
+from kiosk.standing import Standing
 from kiosk.store import audit
 from kiosk.store.database import own
 from kiosk.store.keeper import Keeper
+from kiosk.store.lookback import LookBack
 from kiosk.store.mending import Mending
 from kiosk.store.ticketlist import TicketList
 from kiosk.store.upkeep import Plan, Upkeep
@@ -84,7 +88,8 @@ def _keeper(found: config.Config, data_dir: Path, watchdog: Watchdog) -> Keeper:
 
 def _run(setup: Setup, lanes: list[Lane], journal: Keeper, tickets: TicketList, watchdog: Watchdog) -> None:
     pulse, mind, recording = Pulse(setup.config.device.runtime_dir, "gate"), Mark(), Work()
-    rules = _Rules(setup.config.gate, tickets)
+    data_dir = setup.config.device.data_dir
+    rules = Standing(setup.config.gate, tickets, data_dir)
     reached = partial(online, setup.config.device.runtime_dir)
     waiting = Waiting(tickets, journal.want, reached, setup.config.gate.lookup_ms)
     gate = Gate(_Watched(journal, recording), tickets, rules, hold_off_s=setup.config.gate.hold_off_s, waiting=waiting)
@@ -94,6 +99,8 @@ def _run(setup: Setup, lanes: list[Lane], journal: Keeper, tickets: TicketList, 
     timekeeper = Timekeeper(journal, setup.config.device.runtime_dir)
     timekeeper.tend()
     gate.time = timekeeper.time
+    gate.desk = Desk(LookBack(data_dir), tickets.with_id, rules.choose, partial(audit.note, data_dir))
+    gate.desk.attempts = resumed(pulse.last().get("pins"))
     gate.remember(clock.now())
     ears = Ears(lanes, gate.hear, gate.backlog, timekeeper.now, hotplug())
     parts = {
@@ -157,22 +164,6 @@ class _Watched:
             self._journal.rest(now)
 
 
-class _Rules:
-    """The rules of this moment: the file's and the cloud's, joined again only when the cloud's have changed."""
-
-    def __init__(self, gate: config.Gate, tickets: TicketList) -> None:
-        self._gate, self._tickets = gate, tickets
-        tickets.look_again()
-        self._settings = tickets.settings
-        self._joined = settings.rules(gate, self._settings)
-
-    def __call__(self) -> Rules:
-        if self._tickets.settings is not self._settings:
-            self._settings = self._tickets.settings
-            self._joined = settings.rules(self._gate, self._settings)
-        return self._joined
-
-
 def _beat(pulse: Pulse, gate: Gate, ears: Ears, rules: Callable[[], Rules], **said: object) -> None:
     answer = gate.shown.answer
     pulse.beat(
@@ -181,6 +172,7 @@ def _beat(pulse: Pulse, gate: Gate, ears: Ears, rules: Callable[[], Rules], **sa
         scanners=[one | {"hint": gate.suspicion.hint(str(one["name"])) or one["hint"]} for one in ears.state()],
         events=list(rules().events),
         fault=gate.fault,
+        pins=gate.desk.attempts.facts() if gate.desk is not None else None,
         **said,
         shown={
             "turn": gate.shown.turn,

@@ -6,11 +6,7 @@ import click
 
 from kiosk.cli.options import Setup, with_setup
 from kiosk.errors import Refused
-from kiosk.store import audit
-from kiosk.store.ledger import FILE, hand_out_again
-
-NOTED = 100
-"""How many numbers are written down."""
+from kiosk.sync import errands
 
 
 @click.command("retry")
@@ -24,11 +20,7 @@ def command(setup: Setup, numbers: tuple[int, ...], unknown: bool) -> None:
 
     `kiosk scans` shows which scans were refused, and what the cloud said.
     """
-    directory = setup.data_dir()
-    if not (directory / FILE).exists():
-        raise Refused("nothing was ever delivered from here: start `kiosk sync`")
-    again = hand_out_again(directory, numbers, unknown=unknown)
-    audit.note(directory, "retry", scans=len(again), numbers=list(again)[:NOTED], unknown=unknown)
+    again = errands.retry(setup.data_dir(), numbers, unknown=unknown)
     click.echo(f"{len(again)} scans are handed out again", err=True)
     if left := sorted(set(numbers) - set(again)):
         raise Refused(f"not refused, so left alone: {', '.join(map(str, left))}")

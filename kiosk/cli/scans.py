@@ -72,6 +72,7 @@ def describe(scan: Scan, date: Date | None = None) -> dict[str, Any]:
         "wallTime": words.stamp(scan.moment.at) if to_ms(scan.moment.at) != time_ms else None,
         "timeEstimated": date is not None and date.estimated,
         "rule": scan.verdict.rule,
+        "why": scan.verdict.facts.get("why"),
     }
 
 

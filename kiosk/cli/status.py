@@ -64,13 +64,13 @@ def _from_files(setup: Setup, eta_s: float | None) -> dict[str, Any]:
 
 
 def events_in_force(gate: config.Gate, outlook: Outlook) -> list[str]:
-    """Return the events this door admits to, the cloud's settings included."""
+    """Return the events this door admits to, the cloud's settings and staff's choices included."""
     answer = outlook.settings()
     try:
         found = Settings.model_validate(answer) if answer is not None else None
     except ValidationError:  # settings nobody can read are in force nowhere
         found = None
-    return list(rules(gate, found).events)
+    return list(rules(gate, found, outlook.choices()).events)
 
 
 def _cloud(sync: dict[str, Any]) -> dict[str, Any]:

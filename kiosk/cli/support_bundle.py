@@ -46,7 +46,7 @@ SHORTEST_SECRET = 4
 """What is shorter cannot be taken out of a text without ruining it, and is hashed where it stands."""
 
 HASHED = {"barcode": "codeHash", "ticketId": "ticketHash"}
-LEFT_OUT = {"barcode", "ticketId", "name", "message"}
+LEFT_OUT = {"barcode", "ticketId", "name", "message", "why"}
 PATIENCE_S = 10.0
 
 _USERINFO = re.compile(r"//[^/@\s]*@")

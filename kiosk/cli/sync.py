@@ -16,7 +16,7 @@ from typing import TypeVar
 
 import click
 
-from kiosk import __version__, disk
+from kiosk import __version__, disk, hatch
 from kiosk.cli.options import Setup, log_to_stderr, on_signal, with_setup
 from kiosk.cli.progress import Backlog, Lists
 from kiosk.cloud.access import Access
@@ -26,13 +26,14 @@ from kiosk.cloud.portier import Portier
 from kiosk.config import Config
 from kiosk.errors import NoListYet, StoreError, TooNew
 from kiosk.pulse import BEAT_S, Pulse
-from kiosk.store import dates, journal, ledger, recovery, ticketrows, tickets
+from kiosk.store import chosen, dates, journal, ledger, recovery, ticketrows, tickets
 from kiosk.store.cache import Cache
 from kiosk.store.database import is_damage, own
 from kiosk.store.ledger import Ledger, withdraw_reports
 from kiosk.sync.cloudtime import CloudTime
 from kiosk.sync.download import Download, selected
 from kiosk.sync.elsewhere import Elsewhere
+from kiosk.sync.errands import SOCKET, Errands
 from kiosk.sync.lookup import LookUps
 from kiosk.sync.register import Register
 from kiosk.sync.report import Reports
@@ -150,6 +151,14 @@ class _Hands:
         line.heard = self._cloud_time.note
         return line
 
+    def _selected(self, database: sqlite3.Connection) -> list[str]:
+        return selected(database, self.config.gate, chosen.read(self._data_dir))
+
+    def errands(self) -> None:
+        """Do what people ask for, until told to stop."""
+        found = Errands(self._data_dir, names=self.config.sync.store_names)
+        hatch.serve(self.config.device.runtime_dir / SOCKET, found.answer, self.stop)
+
     def _cache(self) -> Cache:
         return Cache(self._data_dir, names=self.config.sync.store_names)
 
@@ -168,7 +177,7 @@ class _Hands:
             closing(tickets.reader(self._data_dir)) as database, closing(self._access(Use.DELIVERY)) as line,
             closing(Ledger(self._data_dir, report=True)) as ledger,
         ):  # fmt: skip
-            events = partial(selected, database, self.config.gate)
+            events = partial(self._selected, database)
             with self._uploading(ledger, Reports(Access(line), events)) as upload:
                 yield upload
 
@@ -188,7 +197,8 @@ class _Hands:
         line, scans, found = self._access(Use.LIST), self._scans(Use.OTHER_DOORS), self.config
         with closing(line), closing(scans), closing(self._cache()) as store, Lists() as lists:
             low = partial(disk.is_low, self._data_dir)
-            download = Download(store, Access(line), found.gate, found.sync, lists, low)
+            choices = partial(chosen.read, self._data_dir)
+            download = Download(store, Access(line), found.gate, found.sync, lists, low, choices)
             others = Elsewhere(store, Portier(scans), self._data_dir, download.events)
             with closing(others):
                 yield download, others
@@ -198,7 +208,7 @@ class _Hands:
         """Raises NoListYet: only who fetches the list makes its file."""
         tickets.reader(self._data_dir).close()
         with closing(self._access(Use.LOOKUP)) as line, closing(self._cache()) as store:
-            events = partial(selected, store.database, self.config.gate)
+            events = partial(self._selected, store.database)
             with closing(LookUps(store, Access(line), self._data_dir, events, then)) as lookups:
                 yield lookups
 
@@ -247,7 +257,13 @@ def _run(hands: _Hands) -> None:
         with hands.lookups(wake.set) as lookups:
             run_lookups(lookups, hands.contact, stop)
 
-    jobs = [deliver, _lasting(fetch, stop, DAMAGED, sync.tickets_interval_s), _lasting(look_up, stop)]
+    def serve() -> None:
+        try:
+            hands.errands()
+        except OSError as error:  # a delivery does not depend on it
+            log.warning("nobody can ask for anything at %s: %s", SOCKET, error)
+
+    jobs = [deliver, serve, _lasting(fetch, stop, DAMAGED, sync.tickets_interval_s), _lasting(look_up, stop)]
     if sync.report_unknown:
         jobs.append(_lasting(report, stop, "not reported: %s"))
     marks = hands.contact.marks

@@ -21,6 +21,7 @@ from kiosk.store import alike, audit, tickets
 from kiosk.store.alike import Ends
 from kiosk.store.cache import Cache
 from kiosk.store.tickets import ListState
+from kiosk.sync import errands
 from kiosk.sync.comparison import shrunk
 from kiosk.sync.intake import Intake
 from kiosk.sync.listfile import FIELDS, read_rows
@@ -176,16 +177,9 @@ def accept(setup: Setup, event_id: str | None) -> None:
     A list that suddenly lacks many tickets is kept as it was, in case the cloud was in the middle of something. What
     happened to the tickets stays on record; one that comes back is admitted again.
     """
-    with closing(Cache(setup.data_dir(), names=setup.config.sync.store_names)) as store:
-        shrunken = {i: s for i, s in tickets.lists(store.database).items() if s.shrunk_to is not None}
-        if event_id is not None and event_id not in shrunken:
-            raise Refused(f"the list of event {event_id} did not shrink: there is nothing to accept")
-        if not shrunken:
-            raise Refused("no list shrank: there is nothing to accept")
-        for state in [shrunken[event_id]] if event_id is not None else shrunken.values():
-            gone = store.accept(state)
-            audit.note(setup.config.device.data_dir, "list accepted", event=state.event_id, tickets=gone)
-            click.echo(f"{gone} tickets of event {state.event_id} were taken off")
+    accepted = errands.accept(setup.data_dir(), event_id, names=setup.config.sync.store_names)
+    for each, gone in accepted.items():
+        click.echo(f"{gone} tickets of event {each} were taken off")
 
 
 @command.command()

@@ -1,9 +1,12 @@
-"""The pages, and who may have them: this machine's own addresses, GET and HEAD, nothing from outside, nothing kept."""
+"""The pages, and who may have them: this machine's own addresses, GET and HEAD, nothing from outside, nothing kept.
+
+What staff ask for (`staff/`) is posted; whatever else is sent here is refused.
+"""
 
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import PurePath
@@ -33,8 +36,11 @@ RETRY = b"retry: 500\n\n"
 """How soon a browser comes back when the stream breaks, in milliseconds."""
 
 
-def site(feed: Feed, host: str) -> ASGIApp:
-    """Return the application; `host` is the configured one."""
+STAFF = "/staff/api/"
+
+
+def site(feed: Feed, host: str, staff: Sequence[Route] = ()) -> ASGIApp:
+    """Return the application; `host` is the configured one, `staff` is what staff may ask."""
     folder = (files("kiosk.display") / "page").iterdir()
     pages = [_page(file) for file in folder if PurePath(file.name).suffix in MEDIA_TYPES]
 
@@ -50,7 +56,7 @@ def site(feed: Feed, host: str) -> ASGIApp:
         return Response(status_code=204)
 
     own = [Route("/health", health), Route("/events", events), Route("/favicon.ico", icon)]
-    return Guard(Starlette(routes=[*pages, *own]), host)
+    return Guard(Starlette(routes=[*pages, *own, *staff]), host)
 
 
 def _page(file: Traversable) -> Route:
@@ -59,7 +65,8 @@ def _page(file: Traversable) -> Route:
     async def page(_: Request) -> Response:
         return Response(body, media_type=media_type)
 
-    return Route("/" if file.name == "index.html" else f"/{file.name}", page)
+    places = {"index.html": "/", "staff.html": "/staff"}
+    return Route(places.get(file.name, f"/{file.name}"), page)
 
 
 async def _stream(feed: Feed) -> AsyncIterator[bytes]:
@@ -83,7 +90,7 @@ class Guard:
         app = self._app
         if not self._is_ours(scope):
             app = PlainTextResponse("this display is not called that\n", 421)
-        elif scope["method"] not in {"GET", "HEAD"}:
+        elif scope["method"] not in ({"POST"} if scope["path"].startswith(STAFF) else {"GET", "HEAD"}):
             app = PlainTextResponse("this display can only be looked at\n", 405, {"Allow": "GET, HEAD"})
         await app(scope, receive, send_with_headers)
 

@@ -1,30 +1,25 @@
 """Manual entry: a Unix socket on which staff's own programs hand in codes, as one more scanner.
 
-One JSON line in, `{"code": …, "type": "checkin" | "checkout" | null}`, one JSON line out, the answer. The socket lies
-in the runtime directory, readable by the kiosk's own user only.
+One JSON line in, `{"code": …, "type": "checkin" | "checkout" | null}`, one JSON line out, the answer. A line that says
+what to do, `{"do": …}`, is an order; `desk.py` says which there are. The socket lies in the runtime directory, readable
+by the kiosk's own user only.
 """
 
 from __future__ import annotations
 
 import json
-import os
 import selectors
 import socket
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
-from kiosk import decode
+from kiosk import decode, hatch
 from kiosk.errors import GateNotRunning, ScannerLost
-from kiosk.model import Answer, Direction, Moment, Reading
+from kiosk.hatch import MAX_CLIENTS, MAX_LINE
+from kiosk.model import Answer, Direction, Moment, Order, Reading
 
 FILE = "gate.sock"
-MAX_LINE = 16_384
-"""The longest code as JSON, every byte escaped, and room to spare."""
-
-MAX_CLIENTS = 32
-ASK_TIMEOUT_S = 10.0
 
 
 class SocketScanner:
@@ -117,6 +112,7 @@ class _Client:
             "seq": answer.scan.seq if answer.scan is not None else None,
             "message": answer.message,
             "repeated": answer.repeated,
+            **answer.facts,
         }
         with self._lock:
             self._waiting -= 1
@@ -131,19 +127,10 @@ class _Client:
 
 
 def _listen(path: Path) -> socket.socket:
-    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
-        if path.is_socket():  # left behind by a gate that was killed; anything else is not ours to remove
-            path.unlink()
-        with _reachable(path) as name:
-            listener.bind(name)
-        path.chmod(0o600)
-        listener.listen(MAX_CLIENTS)
+        return hatch.listen(path)
     except OSError as error:
-        listener.close()
         raise ScannerLost(f"{path}: {error}") from error
-    listener.setblocking(False)
-    return listener
 
 
 def _send(connection: socket.socket, words: object) -> bool:
@@ -158,6 +145,8 @@ def _send(connection: socket.socket, words: object) -> bool:
 def _reading(line: bytes, lane: str, moment: Moment, client: _Client) -> Reading | None:
     try:
         words = json.loads(line)
+        if "do" in words:
+            return Reading(lane, "", b"", moment, asker=client.tell, order=_order(words))
         raw = words["code"].encode("utf-8", "surrogateescape")
         direction = Direction(words["type"]) if words.get("type") else None
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
@@ -169,29 +158,18 @@ def _reading(line: bytes, lane: str, moment: Moment, client: _Client) -> Reading
     return reading
 
 
-def ask(path: Path, code: str, direction: Direction | None) -> dict[str, object]:
+def _order(words: dict[str, Any]) -> Order:
+    return Order(str(words["do"]), {name: value for name, value in words.items() if name != "do"})
+
+
+def ask(path: Path, code: str, direction: Direction | None) -> dict[str, Any]:
     """Hand a code to the running gate and return its answer. Raises GateNotRunning."""
-    question = json.dumps({"code": code, "type": direction}).encode() + b"\n"
+    return bid(path, {"code": code, "type": direction})
+
+
+def bid(path: Path, question: dict[str, object]) -> dict[str, Any]:
+    """Give the running gate an order and return its answer. Raises GateNotRunning."""
     try:
-        with _reachable(path) as name, socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
-            connection.settimeout(ASK_TIMEOUT_S)
-            connection.connect(name)
-            connection.sendall(question)
-            with connection.makefile("rb") as answers:
-                answer: dict[str, object] = json.loads(answers.readline(MAX_LINE))
+        return hatch.ask(path, question)
     except (OSError, ValueError) as error:
         raise GateNotRunning(f"the gate does not answer on {path} ({error}): start `kiosk gate`") from error
-    return answer
-
-
-@contextmanager
-def _reachable(path: Path) -> Iterator[str]:
-    """A name of at most 107 bytes for a socket's path: the kernel takes no longer one (unix(7))."""
-    if len(os.fsencode(path)) <= 107:
-        yield str(path)
-        return
-    directory = os.open(path.parent, os.O_PATH | os.O_DIRECTORY)
-    try:
-        yield f"/proc/self/fd/{directory}/{path.name}"
-    finally:
-        os.close(directory)

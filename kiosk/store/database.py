@@ -167,9 +167,18 @@ def _is_at(path: Path, holder: IO[str]) -> bool:
         return False
 
 
-def write_whole(path: Path, content: bytes) -> None:
-    """Put a file in its place, whole and on disk, or leave what is there as it is. Raises OSError."""
+def write_whole(path: Path, content: bytes, *, private: bool = False) -> None:
+    """Put a file in its place, whole and on disk, or leave what is there as it is. Raises OSError.
+
+    A `private` one is its owner's to read, who is the directory's owner where root writes it.
+    """
     draft = path.with_suffix(".draft")
+    if private:
+        draft.unlink(missing_ok=True)
+        draft.touch(mode=0o600, exist_ok=False)
+        if os.getuid() == 0:  # who uses sudo must not shut the kiosk's own user out
+            home = path.parent.stat()
+            os.chown(draft, home.st_uid, home.st_gid)
     with draft.open("wb") as file:
         file.write(content)
         file.flush()

@@ -291,6 +291,33 @@ def scans(database: sqlite3.Connection, numbers: Iterable[int]) -> list[Scan]:
     return [as_scan(row) for row in database.execute(query, (json.dumps(list(numbers)),))]
 
 
+def admitted_after(database: sqlite3.Connection, ticket_id: str, seq: int) -> Scan | None:
+    """Return the ticket's first approved check-in after this scan."""
+    query = (
+        f"SELECT {COLUMNS} FROM scan WHERE ticket_id = ? AND result = 'approved' AND type = 'checkin' AND seq > ? "  # noqa: S608
+        "ORDER BY seq LIMIT 1"
+    )
+    row = database.execute(query, (ticket_id, seq)).fetchone()
+    return as_scan(row) if row is not None else None
+
+
+def scans_of(database: sqlite3.Connection, ticket_id: str, look_back: int, limit: int) -> list[Scan]:
+    """Return a ticket's scans, newest first: the approved ones, and the declined among the last `look_back`."""
+    query = (
+        f"SELECT {COLUMNS} FROM scan WHERE ticket_id = ?1 AND result = 'approved' UNION ALL "  # noqa: S608
+        f"SELECT {COLUMNS} FROM scan WHERE seq > ?2 AND ticket_id = ?1 AND result = 'declined' "
+        "ORDER BY 1 DESC LIMIT ?3"
+    )
+    return [as_scan(row) for row in database.execute(query, (ticket_id, last_seq(database) - look_back, limit))]
+
+
+def last_declined(database: sqlite3.Connection, look_back: int) -> Scan | None:
+    """Return the newest declined scan, if it is among the last `look_back`."""
+    query = f"SELECT {COLUMNS} FROM scan WHERE seq > ? AND result = 'declined' ORDER BY seq DESC LIMIT 1"  # noqa: S608
+    row = database.execute(query, (last_seq(database) - look_back,)).fetchone()
+    return as_scan(row) if row is not None else None
+
+
 def scan_at(database: sqlite3.Connection, time_ms: int) -> Scan | None:
     """Return the scan that carries this time."""
     query = f"SELECT {COLUMNS} FROM scan WHERE seq >= ? ORDER BY seq LIMIT 1"  # noqa: S608

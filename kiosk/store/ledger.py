@@ -279,3 +279,9 @@ def states(database: sqlite3.Connection, first: int, last: int) -> dict[int, tup
     """Return the state, and the error if there is one, of the scans from first to last."""
     rows = database.execute("SELECT seq, state, error FROM delivery WHERE seq BETWEEN ? AND ?", (first, last))
     return {seq: (Delivery(state), error) for seq, state, error in rows}
+
+
+def errors(database: sqlite3.Connection, state: Delivery, limit: int) -> dict[int, str | None]:
+    """Return the oldest scans in this state, with what the cloud said of each."""
+    query = "SELECT seq, error FROM delivery WHERE state = ? AND state <> 'acked' ORDER BY seq LIMIT ?"
+    return dict(database.execute(query, (state.value, limit)))

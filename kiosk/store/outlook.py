@@ -11,9 +11,10 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from kiosk.choices import Choices
 from kiosk.errors import NoListYet
 from kiosk.model import Delivery, Moment, Scan
-from kiosk.store import alike, journal, ledger, tickets
+from kiosk.store import alike, chosen, journal, ledger, tickets
 from kiosk.store.alike import Ends
 from kiosk.store.journal import Counts
 from kiosk.store.tickets import ListState
@@ -76,6 +77,10 @@ class Outlook:
         if (version := _version(database)) != self._settings[0]:
             self._settings = (version, tickets.setting(database, tickets.DEVICE_SETTINGS))
         return self._settings[1]
+
+    def choices(self) -> Choices:
+        """Return what staff chose at the door."""
+        return chosen.read(self._directory)
 
     def event_names(self) -> dict[str, str]:
         database = self._file("tickets", tickets.reader)

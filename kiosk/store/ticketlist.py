@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -83,6 +83,19 @@ class TicketList:
             return hits[0] if len({hit.means for hit in hits}) == 1 else nothing
         bare = barest(code, rules)
         return replace(nothing, code=bare) if bare != code else nothing
+
+    def with_id(self, ticket_id: str, code: str) -> Ticket | None:
+        """Return the ticket that staff found, with its code."""
+        try:
+            return tickets.by_id(self.refresh(), ticket_id, code)
+        except UNREADABLE as error:
+            self._lose(error)
+            return None
+
+    @property
+    def event_names(self) -> Mapping[str, str]:
+        """What the events are called that the cloud knows."""
+        return self._names
 
     def elsewhere(self, ticket: Ticket) -> Sequence[Passage]:
         """Return the ticket's approved scans at other doors."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,9 @@ DEVICE_SETTINGS = "me"
 WORD_HOLDS_S = 10.0
 """For how long the cloud's word on one code is good: it is not asked for the same one again before."""
 
+MOST_TYPES = 2_000
+
+_BY_ID = f"SELECT {COLUMNS} FROM ticket WHERE id = ? AND gone = 0"  # noqa: S608
 _BY_BARCODE = f"SELECT {COLUMNS} FROM ticket WHERE barcode = ? AND gone = 0 ORDER BY id"  # noqa: S608
 _GONE = f"SELECT {COLUMNS} FROM ticket WHERE barcode = ? AND gone = 1"  # noqa: S608
 _FORMER = f"SELECT {COLUMNS} FROM ticket WHERE id IN (SELECT ticket_id FROM former_code WHERE barcode = ?)"  # noqa: S608
@@ -88,6 +91,14 @@ def reader(directory: Path) -> sqlite3.Connection:
     return open_for_reading(directory / FILE, SCHEMA)
 
 
+def by_id(database: sqlite3.Connection, ticket_id: str, barcode: str) -> Ticket | None:
+    """Return this ticket; by its code, where a list still arrives, which has no index of ids."""
+    row = database.execute(_BY_ID, (ticket_id,)).fetchone()
+    if row is not None:
+        return ticket_of(row)
+    return next((each for each in by_barcode_arrived(database, barcode) if each.id == ticket_id), None)
+
+
 def by_barcode(database: sqlite3.Connection, barcode: str) -> tuple[Ticket, ...]:
     """Return the tickets that have this code; a list that still arrives does not show here."""
     return tuple(map(ticket_of, database.execute(_BY_BARCODE, (barcode,))))
@@ -125,6 +136,24 @@ def find(database: sqlite3.Connection, text: str, limit: int = 50) -> Iterator[T
         "ORDER BY name, id LIMIT ?3"
     )
     return map(ticket_of, database.execute(query, (f"{literal}%", f"%{literal}%", limit)))
+
+
+def by_numbers(database: sqlite3.Connection, table: str, numbers: Sequence[int]) -> Iterator[Ticket]:
+    """Return the tickets in these rows of `ticket` or `arrival`."""
+    query = f"SELECT {COLUMNS} FROM {table} WHERE n IN (SELECT value FROM json_each(?)) AND gone = 0"  # noqa: S608
+    return map(ticket_of, database.execute(query, (json.dumps(numbers),)))
+
+
+def ticket_types(database: sqlite3.Connection) -> dict[str, dict[str, str]]:
+    """Return, by event, the names of the types that its tickets have. Looks at every row."""
+    query = (
+        "SELECT event_id, ticket_type_id, max(coalesce(ticket_name, '')) FROM ticket WHERE gone = 0 "
+        "GROUP BY 1, 2 LIMIT ?"
+    )
+    found: dict[str, dict[str, str]] = {}
+    for event_id, type_id, name in database.execute(query, (MOST_TYPES,)):
+        found.setdefault(event_id, {})[type_id] = name or type_id
+    return found
 
 
 def total(database: sqlite3.Connection) -> int:

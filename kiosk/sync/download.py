@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Protocol
 
 from kiosk import clock, config
+from kiosk.choices import Choices
 from kiosk.cloud.line import Reply
 from kiosk.errors import CloudError, NoAnswer, Paced, TooMany
 from kiosk.settings import Settings, rules, tickets_interval_s
@@ -51,6 +52,8 @@ class Download:
     progress: Progress = lambda _event_id, _here, _total: None
     low: Callable[[], bool] = lambda: False
     """Whether what room there is on the disk belongs to the scans."""
+    choices: Callable[[], Choices] = Choices
+    """What staff chose at the door."""
     lists: dict[str, EventList] = field(default_factory=dict)
     _names_at: float = 0.0
     _tidy_at: float = 0.0
@@ -82,7 +85,7 @@ class Download:
 
     def events(self) -> list[str]:
         """Return the events this door admits to."""
-        return selected(self.store.database, self.gate)
+        return selected(self.store.database, self.gate, self.choices())
 
     def interval_s(self) -> float:
         """Return how often to look at settings and lists: as the cloud says, else as the file does."""
@@ -153,9 +156,9 @@ class Download:
         return (self._cloud_at - since).total_seconds() if self._cloud_at is not None else 0.0
 
 
-def selected(database: sqlite3.Connection, gate: config.Gate) -> list[str]:
-    """Return the events this door admits to, by the file and what the cloud last said."""
-    return list(rules(gate, _settings(database)).events)
+def selected(database: sqlite3.Connection, gate: config.Gate, choices: Choices) -> list[str]:
+    """Return the events this door admits to, by the file, what the cloud last said, and what staff chose."""
+    return list(rules(gate, _settings(database), choices).events)
 
 
 def _settings(database: sqlite3.Connection) -> Settings | None:

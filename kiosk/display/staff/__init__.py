@@ -1,0 +1,1 @@
+"""The back of the staff page: `routes.py` says what it answers."""

@@ -1,0 +1,100 @@
+"""Guests and their scans as staff see them: more than the screen at the door tells, of a code still only the end."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from kiosk import words
+from kiosk.admit import inside
+from kiosk.desk import overridable
+from kiosk.display.snapshot import describe, short
+from kiosk.model import Direction, Passage, Result, Scan, Ticket
+from kiosk.store import journal, ledger, tickets
+
+MOST = 50
+LOOK_BACK = 20_000
+"""So far back declined scans of a ticket are looked for: they have no index."""
+
+
+def scan_facts(scan: Scan, now: datetime) -> dict[str, Any]:
+    """Return a scan with everything that staff may know."""
+    facts, ticket = describe(scan, now, repeated=False), scan.verdict.ticket
+    del facts["repeated"]
+    facts["scanResult"] = facts.pop("result")
+    more = {
+        "time": words.stamp(scan.at),
+        "ticketId": ticket.id if ticket is not None else None,
+        "overridable": overridable(scan),
+    }
+    return {**facts, **more}
+
+
+def guest_facts(ticket: Ticket, names: Mapping[str, str], history: list[Passage]) -> dict[str, Any]:
+    return {
+        "ticketId": ticket.id,
+        "name": short(ticket.name),
+        "ticketName": short(ticket.ticket_name),
+        "eventId": ticket.event_id,
+        "event": short(names.get(ticket.event_id, ticket.event_id)),
+        "status": short(ticket.status),
+        "area": short(ticket.area),
+        "row": short(ticket.row),
+        "seat": short(ticket.seat),
+        "codeEnd": ticket.barcode[-4:],
+        "inside": inside(history),
+    }
+
+
+def passages(scans: sqlite3.Connection | None, listed: sqlite3.Connection, ticket_id: str) -> list[Passage]:
+    """Return when this ticket went in and out, here and elsewhere."""
+    ours = journal.passages(scans, ticket_id) if scans is not None else ()
+    return [*ours, *tickets.elsewhere(listed, ticket_id)]
+
+
+def history(
+    scans: sqlite3.Connection | None, listed: sqlite3.Connection, delivered: sqlite3.Connection | None, ticket_id: str
+) -> list[dict[str, Any]]:
+    """Return everything that is known of a ticket, newest first."""
+    ours = journal.scans_of(scans, ticket_id, LOOK_BACK, MOST) if scans is not None else []
+    rows = [_own(scan, delivered) for scan in ours]
+    known = {row["time"] for row in rows}
+    kept = journal.passages(scans, ticket_id) if scans is not None else ()
+    rows += [row for row in map(_passage, (*kept, *tickets.elsewhere(listed, ticket_id))) if row["time"] not in known]
+    return sorted(rows, key=lambda row: str(row["time"]), reverse=True)[:MOST]
+
+
+def _own(scan: Scan, delivered: sqlite3.Connection | None) -> dict[str, Any]:
+    verdict = scan.verdict
+    states = ledger.states(delivered, scan.seq, scan.seq) if delivered is not None else {}
+    state, error = states.get(scan.seq, (scan.begins_as, None))
+    return {
+        "time": words.stamp(scan.at),
+        "type": verdict.direction,
+        "scanResult": verdict.result,
+        "reason": verdict.reason,
+        "message": short(words.sentence(verdict, scan.at)),
+        "gate": scan.device_id,
+        "lane": short(scan.lane),
+        "seq": scan.seq,
+        "delivery": state,
+        "deliveryError": short(error),
+        "why": short(verdict.facts.get("why")),
+        "by": short(verdict.facts.get("by")),
+    }
+
+
+def _passage(passage: Passage) -> dict[str, Any]:
+    """A scan of another door, or one of ours that is no longer kept: only that somebody went in or out."""
+    direction = "in" if passage.direction is Direction.CHECKIN else "out"
+    nothing = dict.fromkeys(("reason", "lane", "seq", "delivery", "deliveryError", "why", "by"))
+    return {
+        "time": words.stamp(passage.at),
+        "type": passage.direction,
+        "scanResult": Result.APPROVED,
+        "message": direction,
+        "gate": short(passage.gate),
+        **nothing,
+    }

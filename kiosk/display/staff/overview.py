@@ -1,0 +1,105 @@
+"""How the door is doing and what it goes by, as staff see it. Reads only, and belongs to one thread."""
+
+from __future__ import annotations
+
+import shlex
+from typing import Any
+
+from pydantic import ValidationError
+
+from kiosk import clock, pulse, settings
+from kiosk.config import Config
+from kiosk.display.snapshot import short
+from kiosk.model import Moment
+from kiosk.settings import Settings
+from kiosk.store import journal, ledger, ticketrows
+from kiosk.store.outlook import Outlook
+from kiosk.words import stamp
+
+
+class Overview:
+    """Raises StoreError, sqlite3.Error: the files cannot be read."""
+
+    def __init__(self, config: Config) -> None:
+        self._config, self._directory = config, config.device.data_dir
+        self._outlook, self._files = Outlook(self._directory), self._identity()
+
+    def state(self, now: Moment) -> dict[str, Any]:
+        """Return everything at a glance."""
+        outlook, gate = self._fresh(), self._config.gate
+        found, choices = self._settings(), outlook.choices()
+        names, rules = outlook.event_names(), settings.rules(gate, found, choices)
+        return {
+            "scanType": rules.direction,
+            "events": [{"id": event, "name": short(names.get(event, event))} for event in rules.events],
+            "locked": settings.locked(gate, found),
+            "choices": choices.model_dump(mode="json", by_alias=True),
+            **self._programs(),
+            "clock": {"time": stamp(now.at), "quality": clock.quality()},
+            "language": self._config.display.language,
+            "counts": outlook.counts(),
+            "tickets": outlook.tickets(rules.events, now),
+            "outbox": outlook.outbox(now),
+        }
+
+    def choices(self) -> dict[str, Any]:
+        """Return what is chosen, and what there would be without it."""
+        outlook, gate, found = self._fresh(), self._config.gate, self._settings()
+        events = settings.events(gate, found).value
+        types = {event: each.ticket_types.value for event, each in events.items()}
+        return {
+            "choices": outlook.choices().model_dump(mode="json", by_alias=True),
+            "locked": settings.locked(gate, found),
+            "configured": {
+                "scanType": settings.decisions(gate, found)["direction"].value,
+                "events": {event: sorted(listed) if listed is not None else None for event, listed in types.items()},
+            },
+        }
+
+    def outbox(self, now: Moment) -> dict[str, Any]:
+        return self._fresh().outbox(now)
+
+    def inside(self) -> int:
+        return self._fresh().counts()["inside"]
+
+    def _programs(self) -> dict[str, Any]:
+        directory = self._config.device.runtime_dir
+        gate, sync = pulse.feel(directory, "gate"), pulse.feel(directory, "sync")
+        alive = pulse.alive(gate)
+        return {
+            "gate": alive,
+            "sync": pulse.alive(sync),
+            "scanners": [_scanner(one) for one in (gate or {}).get("scanners") or []] if alive else [],
+        }
+
+    def _settings(self) -> Settings | None:
+        answer = self._outlook.settings()
+        try:
+            return Settings.model_validate(answer) if answer is not None else None
+        except ValidationError:  # settings nobody can read are in force nowhere
+            return None
+
+    def _fresh(self) -> Outlook:
+        """Begin anew where a file was removed and made again."""
+        if (identity := self._identity()) != self._files:
+            self._outlook.close()
+            self._outlook, self._files = Outlook(self._directory), identity
+        return self._outlook
+
+    def _identity(self) -> tuple[int, ...]:
+        paths = (self._directory / name for name in (journal.FILE, ticketrows.FILE, ledger.FILE))
+        return tuple(path.stat().st_ino if path.exists() else 0 for path in paths)
+
+
+def _scanner(said: dict[str, Any]) -> dict[str, Any]:
+    """One lane; a scanner that can be set wrong comes with what finds out how it is set."""
+    name, kind = str(said.get("name")), str(said.get("kind"))
+    plugged = kind in {"serial", "hid", "hidpos"}
+    return {
+        "name": short(name),
+        "kind": kind,
+        "connected": bool(said.get("connected")),
+        "problem": short(said.get("problem")),
+        "hint": short(said.get("hint")),
+        "calibrate": f"kiosk calibrate --scanner {shlex.quote(name)}" if plugged else None,
+    }

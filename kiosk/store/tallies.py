@@ -1,0 +1,68 @@
+"""The evening in numbers: the journal's scans, counted by minute, lane, ticket type and reason.
+
+SQLite counts; no row is loaded. What was counted is kept, so that the next look only counts what came since.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections import Counter
+from dataclasses import dataclass, field
+
+from kiosk.model import Direction, Reason, Result
+from kiosk.store import journal
+from kiosk.store.scanrows import first_at
+
+MOST_NAMES = 500
+"""How many lanes, and types, are told apart in one look."""
+
+_BETWEEN = "FROM scan WHERE seq > ?1 AND seq <= ?2"
+_ADMITTED = f"{_BETWEEN} AND result = 'approved' AND type = 'checkin'"
+_MINUTES = f"SELECT time_ms / 60000, type, result, reason, count(*) {_BETWEEN} GROUP BY 1, 2, 3, 4"
+_LANES = f"SELECT lane, count(*) {_ADMITTED} GROUP BY 1 ORDER BY 2 DESC LIMIT {MOST_NAMES}"
+_TYPES = (
+    f"SELECT coalesce(ticket_name, ticket_type_id, '?'), count(*) {_ADMITTED} "
+    f"GROUP BY 1 ORDER BY 2 DESC LIMIT {MOST_NAMES}"
+)
+
+
+@dataclass(slots=True)
+class Tallies:
+    """Counts of one evening. Minutes are those since 1970; `steps` is by how many those inside changed in one."""
+
+    since_ms: int
+    upto: int = -1
+    admitted: Counter[int] = field(default_factory=Counter)
+    left: Counter[int] = field(default_factory=Counter)
+    declined: Counter[int] = field(default_factory=Counter)
+    steps: Counter[int] = field(default_factory=Counter)
+    reasons: Counter[str] = field(default_factory=Counter)
+    lanes: Counter[str] = field(default_factory=Counter)
+    types: Counter[str] = field(default_factory=Counter)
+
+
+def count(database: sqlite3.Connection, tallies: Tallies) -> Tallies:
+    """Add what happened since they were counted."""
+    if tallies.upto < 0:
+        tallies.upto = first_at(database, tallies.since_ms) - 1
+    between = (tallies.upto, max(tallies.upto, journal.last_seq(database)))
+    for minute, kind, result, reason, number in database.execute(_MINUTES, between):
+        _add(tallies, (minute, kind, result, reason), number)
+    for counter, query in ((tallies.lanes, _LANES), (tallies.types, _TYPES)):
+        for name, number in database.execute(query, between):
+            counter[name] += number
+    tallies.upto = between[1]
+    return tallies
+
+
+def _add(tallies: Tallies, what: tuple[int, str, str, str], number: int) -> None:
+    minute, kind, result, reason = what
+    if result == Result.DECLINED:
+        tallies.declined[minute] += number
+        tallies.reasons[reason] += number
+    elif kind == Direction.CHECKIN:
+        tallies.admitted[minute] += number
+        tallies.steps[minute] += number
+    else:
+        tallies.left[minute] += number
+        tallies.steps[minute] -= number if reason != Reason.NOT_INSIDE else 0

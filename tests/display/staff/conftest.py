@@ -1,0 +1,109 @@
+"""A door with real programs behind the staff page, and a page that speaks to it as a browser does."""
+
+import contextlib
+from dataclasses import dataclass
+
+import httpx
+import pytest
+
+from kiosk.clock import now
+from kiosk.model import Listed, Ticket
+from kiosk.store import pin
+from kiosk.store.cache import Cache
+from kiosk.store.tickets import ListState
+
+EVENT_ID = "62a1c0ffee0000000000e001"
+DIGITS = "402913"
+ADA = Ticket("t-ada", "TKT-ADA-0001", EVENT_ID, "type-1", "Standing", "Ada Öğünç")
+BOB = Ticket("t-bob", "TKT-BOB-0002", EVENT_ID, "type-1", "Standing", "Bob <b>Ølsen</b>", status="INVALID")
+EVE = Ticket("t-eve", "TKT-EVE-0003", EVENT_ID, "type-2", "Backstage", "Eve Ada Larsson")
+
+
+@dataclass
+class Page:
+    """What a browser has: the kiosk's own page, and a jar for its cookie."""
+
+    client: httpx.Client
+
+    def post(self, name, asked=None, **headers):
+        return self.client.post(f"/staff/api/{name}", json=asked or {}, headers=headers)
+
+    def ask(self, name, **asked):
+        answer = self.post(name, asked)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    def refusal(self, name, **asked):
+        answer = self.post(name, asked)
+        assert answer.status_code >= 400, answer.text
+        return answer.status_code, answer.json()["error"]
+
+    def sign_in(self, digits=DIGITS):
+        return self.post("session", {"pin": digits})
+
+
+class Venue:
+    """A kiosk, its programs, and as many pages as are opened."""
+
+    def __init__(self, kiosk, cloud_url):
+        self.kiosk, self._cloud_url, self._pages = kiosk, cloud_url, []
+        kiosk.data_dir.mkdir()
+        self.configure()
+        self.list_tickets(ADA, BOB, EVE)
+
+    def configure(self, events=(EVENT_ID,), gate="", sync=""):
+        listed = ", ".join(f'"{event}"' for event in events)
+        self.kiosk.configure(self._cloud_url, gate=f"events = [{listed}]\n{gate}", sync=sync)
+
+    def list_tickets(self, *found, event_id=EVENT_ID, settings=None):
+        with contextlib.closing(Cache(self.kiosk.data_dir)) as store:
+            store.store_events({event_id: f"Event {event_id[-1]}"})
+            store.store([Listed(t) for t in found], ListState(event_id, "cloud", complete=True, checked=now()))
+            if settings is not None:
+                store.store_setting("me", settings)
+
+    def set_pin(self, digits=DIGITS):
+        pin.write(self.kiosk.data_dir / pin.FILE, digits)
+
+    def page(self, **headers):
+        url = f"http://127.0.0.1:{self.kiosk.port}"
+        page = Page(httpx.Client(base_url=url, headers={"Origin": url, **headers}, timeout=30))
+        self._pages.append(page)
+        return page
+
+    def open(self, eventually, *, signed_in=True):
+        """Start gate and display, and open a page."""
+        self.kiosk.open_gate()
+        return self.show(eventually, signed_in=signed_in)
+
+    def show(self, eventually, *, signed_in=True):
+        self.kiosk.start("display")
+        page = self.page()
+
+        def answers():
+            with contextlib.suppress(httpx.TransportError):
+                return page.client.get("/health").status_code == 200
+            return False
+
+        eventually("the display answers", answers)
+        if signed_in:
+            self.set_pin()
+            assert page.sign_in().status_code == 200
+        return page
+
+    def close(self):
+        for page in self._pages:
+            page.client.close()
+
+
+@pytest.fixture
+def venue(kiosk, cloud):
+    made = Venue(kiosk, cloud.url)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def page(venue, eventually):
+    """A page that is signed in, at a door with a gate."""
+    return venue.open(eventually)
