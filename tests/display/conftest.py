@@ -242,6 +242,20 @@ def browser():
         started.close()
 
 
+@pytest.fixture(scope="session")
+def axe():
+    """Ask axe-core what keeps people from using a page; what it cannot tell is not its finding."""
+    found = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
+
+    def violations(page):
+        told = found.run(page, options={"resultTypes": ["violations"]}).response["violations"]
+        return [
+            f"{each['id']}: {node['html'][:150]} {node['failureSummary']}" for each in told for node in each["nodes"]
+        ]
+
+    return violations
+
+
 class Screen:
     """A browser's page, asked as a person would: what is to be seen."""
 

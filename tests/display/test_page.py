@@ -406,6 +406,72 @@ CONTRASTS = """() => {
 }"""
 
 
+@pytest.mark.parametrize("size", [*SIZES, (390, 844)])
+def test_the_door_keeps_nobody_out_in_any_state(door, screen, axe, size):
+    screen.page.set_viewport_size({"width": size[0], "height": size[1]})
+    door.list_tickets(3)
+    screen.wait_for_text("names", "Summer Night")
+    found = {face: axe(screen.page) for face in showing(screen)}
+    door.reachable, door.cloud_error, door.delivery_refused = False, NO_NAME, REFUSED
+    door.beat(scanners=[{**scanner_left(), "connected": False, "hint": LAYOUT}], fault="journal.db: disk I/O error")
+    screen.wait_for_text("banners", "scanner layout?")
+    screen.wait_for_text("banners", "Off-line")
+    found["trouble"] = axe(screen.page)
+    door.beat(events=[], fault=None)
+    screen.wait_for_text("word", "Closed")
+    found["closed"] = axe(screen.page)
+    assert {face: problems for face, problems in found.items() if problems} == {}
+    screen.page.evaluate("document.querySelector('#hint').append(document.createElement('img'))")
+    assert "image-alt" in axe(screen.page)[0]
+
+
+def showing(screen):
+    """Each face in each colour, as a verdict leaves the page; it would go by itself too soon to be looked at."""
+    screen.page.evaluate("setInterval = () => 0; for (let n = 0; n < 9999; n++) clearInterval(n)")
+    for face in ("ready", "approved", "again", "declined", "lost"):
+        for colour in GROUNDS if face not in {"ready", "lost"} else ("green",):
+            words = {"headline": "STOP", "message": "This ticket was cancelled", "ticket": "Weekend", "holder": "Zoë"}
+            for place, text in words.items():
+                screen.page.evaluate(
+                    "([place, text]) => document.getElementById(place).textContent = text", [place, text]
+                )
+            screen.page.evaluate(
+                "(marks) => Object.assign(document.body.dataset, marks)", {"face": face, "colour": colour}
+            )
+            yield f"{face}-{colour}"
+    screen.page.reload()
+    screen.wait_for("ready")
+
+
+def scanner_left():
+    return {"name": "left", "kind": "hid", "device": "x", "connected": True, "problem": None, "hint": None}
+
+
+def test_the_way_to_the_staff_page_is_the_kiosks_name_and_not_there_while_a_verdict_is(door, screen):
+    link = screen.page.locator("a.staff")
+    box = link.bounding_box()
+    assert (link.text_content(), box["width"] >= 44, box["height"] >= 44) == ("gate-north-1", True, True)
+    screen.page.keyboard.press("Tab")
+    assert screen.page.evaluate("document.activeElement.className") == "staff"
+    door.scan()
+    screen.wait_for("approved")
+    assert link.is_hidden()
+    screen.page.keyboard.press("Tab")
+    assert screen.page.evaluate("document.activeElement.className") != "staff"
+    screen.wait_for("ready")
+    door.fall_silent()
+    screen.wait_for("lost", timeout_s=6)
+    link.click()
+    screen.page.wait_for_url("**/staff")
+    screen.page.wait_for_selector("#pin[open]")
+
+
+def test_no_way_leads_away_from_a_display_that_is_gone(display, screen):
+    display.end(signal.SIGKILL)
+    screen.wait_for("lost", timeout_s=6)
+    screen.page.locator("a.staff").wait_for(state="hidden")
+
+
 def test_no_request_leaves_this_machine(door, screen):
     door.scan()
     screen.wait_for("approved")

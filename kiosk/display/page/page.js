@@ -62,6 +62,7 @@ function face() {
 
 function paint() {
   const next = face();
+  document.body.dataset.heard = String(performance.now() - heardAt <= SILENT_MS);
   if (document.body.dataset.face === next) return;
   document.body.dataset.face = next;
   if (next === "lost") write("said", "No connection to the gate. Please see staff.");

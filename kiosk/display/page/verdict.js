@@ -27,7 +27,7 @@ export function faceOf(shown) {
  * A declined ticket that is shown again keeps its colour: it must not look any better the second time.
  * @param {Shown} shown @param {Colours} colours
  */
-function colourOf(shown, colours) {
+export function colourOf(shown, colours) {
   if (wantsStaff(shown)) return colours.actionRequired;
   if (shown.reason === "already_in") return colours.repeated;
   if (shown.result !== "approved") return colours.declined;
@@ -39,10 +39,15 @@ function wantsStaff(shown) {
   return shown.untimed || (shown.reason !== null && SEE_STAFF.includes(shown.reason));
 }
 
+/** @param {Shown} shown */
+export function shapeOf(shown) {
+  return wantsStaff(shown) ? "look" : SIGNS[shown.headline] ?? "cross";
+}
+
 /** @param {Shown} shown @param {Snapshot} snapshot */
 export function paintVerdict(shown, snapshot) {
   document.body.dataset.colour = colourOf(shown, snapshot.colours);
-  sign("verdict-sign", wantsStaff(shown) ? "look" : SIGNS[shown.headline] ?? "cross");
+  sign("verdict-sign", shapeOf(shown));
   write("headline", shown.headline);
   write("message", shown.message);
   element("message").classList.toggle("long", shown.message.length > LONG);
@@ -71,7 +76,7 @@ export function drawCurtains(left, whole) {
 }
 
 /** @param {Shown} shown */
-function seat({ area, row, seat }) {
+export function seat({ area, row, seat }) {
   return [area, row && `Row ${row}`, seat && `Seat ${seat}`].filter(Boolean).join(" · ");
 }
 
