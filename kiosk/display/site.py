@@ -31,7 +31,7 @@ HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cache-Control": "no-store",
 }
-MEDIA_TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript"}
+MEDIA_TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 RETRY = b"retry: 500\n\n"
 """How soon a browser comes back when the stream breaks, in milliseconds."""
 
@@ -41,8 +41,8 @@ STAFF = "/staff/api/"
 
 def site(feed: Feed, host: str, staff: Sequence[Route] = ()) -> ASGIApp:
     """Return the application; `host` is the configured one, `staff` is what staff may ask."""
-    folder = (files("kiosk.display") / "page").iterdir()
-    pages = [_page(file) for file in folder if PurePath(file.name).suffix in MEDIA_TYPES]
+    folder = files("kiosk.display") / "page"
+    pages = [*_pages(folder), *_pages(folder / "staff", "/staff")]
 
     async def health(_: Request) -> Response:
         return JSONResponse({"ok": True})
@@ -59,14 +59,18 @@ def site(feed: Feed, host: str, staff: Sequence[Route] = ()) -> ASGIApp:
     return Guard(Starlette(routes=[*pages, *own, *staff]), host)
 
 
-def _page(file: Traversable) -> Route:
+def _pages(folder: Traversable, place: str = "") -> list[Route]:
+    return [_page(file, place) for file in folder.iterdir() if PurePath(file.name).suffix in MEDIA_TYPES]
+
+
+def _page(file: Traversable, place: str) -> Route:
     body, media_type = file.read_bytes(), MEDIA_TYPES[PurePath(file.name).suffix]
 
     async def page(_: Request) -> Response:
         return Response(body, media_type=media_type)
 
     places = {"index.html": "/", "staff.html": "/staff"}
-    return Route(places.get(file.name, f"/{file.name}"), page)
+    return Route(places.get(file.name, f"{place}/{file.name}"), page)
 
 
 async def _stream(feed: Feed) -> AsyncIterator[bytes]:

@@ -1,12 +1,18 @@
 """Who may have the pages, and with which headers."""
 
+from pathlib import Path
+
 import httpx
 import pytest
 
+import kiosk.display
 from kiosk.display.feed import Feed
 from kiosk.display.site import site
 
-PAGES = ["/", "/page.css", "/over.css", "/page.js", "/ready.js", "/verdict.js", "/snapshot.js", "/health"]
+FOLDER = Path(kiosk.display.__file__).parent / "page"
+PAGES = ["/", "/staff", "/health"] + [
+    f"/{path.relative_to(FOLDER)}" for path in sorted(FOLDER.rglob("*")) if path.suffix in {".css", ".js", ".svg"}
+]
 
 
 @pytest.fixture
@@ -78,11 +84,13 @@ def test_the_address_by_which_a_client_came_is_one_of_our_names(ask):
     assert ask("/health", host="0.0.0.0", address="192.0.2.7", Host="192.0.2.8").status_code == 421
 
 
-def test_the_page_needs_nothing_from_outside_and_holds_nothing_inline(ask):
-    page = ask("/").text
+@pytest.mark.parametrize(("path", "script"), [("/", "/page.js"), ("/staff", "/staff/page.js")])
+def test_a_page_needs_nothing_from_outside_and_holds_nothing_inline(ask, path, script):
+    page = ask(path).text
     assert "http" not in page
     assert "style=" not in page
-    assert '<script type="module" src="/page.js"></script>' in page
+    assert f'<script type="module" src="{script}"></script>' in page
+    assert page.count("<script") == 1
     scripts = "".join(ask(path).text for path in PAGES if path.endswith(".js"))
     assert not [word for word in ("innerHTML", "outerHTML", "insertAdjacent", "eval(", "http") if word in scripts]
 

@@ -107,3 +107,81 @@ def venue(kiosk, cloud):
 def page(venue, eventually):
     """A page that is signed in, at a door with a gate."""
     return venue.open(eventually)
+
+
+class Desk:
+    """The staff page in a browser, used as a person would."""
+
+    def __init__(self, page, url):
+        self.page, self.url, self.errors = page, url, []
+        page.set_default_timeout(15_000)
+        page.on("pageerror", lambda error: self.errors.append(str(error)))
+        page.on("console", lambda said: self.errors.append(said.text) if "Policy" in said.text else None)
+        self.load()
+
+    def load(self):
+        self.page.goto(f"{self.url}/staff")
+        self.page.wait_for_selector("#pin[open]")
+
+    def enter(self, digits=DIGITS):
+        self.page.wait_for_selector("#keys:not([hidden])")
+        for digit in digits:
+            self.page.locator("#keys").get_by_role("button", name=digit, exact=True).click()
+        self.page.locator("#enter").click()
+
+    def sign_in(self, digits=DIGITS):
+        self.enter(digits)
+        self.page.wait_for_selector("#pin:not([open])", state="attached")
+
+    def open(self, view):
+        self.page.locator(f"#tabs a[href='#{view}']").click()
+        self.page.wait_for_selector(f"#view-{view}")
+
+    def press(self, name, within="body"):
+        self.page.locator(within).get_by_role("button", name=name, exact=True).click()
+
+    def answer(self, name):
+        """Press a button of the question that lies over the page."""
+        self.press(name, "dialog.question")
+
+    def wait(self, place, text):
+        self.page.locator(place).get_by_text(text).first.wait_for()
+
+    def type_code(self, code):
+        self.open("scan")
+        self.page.locator("#code").fill(code)
+        self.press("Check", "#typing")
+
+    def find(self, text):
+        self.open("guests")
+        self.page.locator("#name").fill(text)
+
+    def open_guest(self, text, name):
+        self.find(text)
+        self.page.locator("#found button").filter(has_text=name).first.click()
+        self.page.locator("#guest h2").first.wait_for()
+
+
+@pytest.fixture
+def desk(browser, venue, page):
+    """The staff page of a door with a gate, signed in."""
+    with opened(browser, venue) as made:
+        made.sign_in()
+        yield made
+        assert made.errors == []
+
+
+@contextlib.contextmanager
+def opened(browser, venue, size=(1024, 600), **options):
+    context = browser.new_context(viewport={"width": size[0], "height": size[1]}, **options)
+    try:
+        yield Desk(context.new_page(), f"http://127.0.0.1:{venue.kiosk.port}")
+    finally:
+        context.close()
+
+
+@pytest.fixture
+def open_desk(browser, venue):
+    """Open the staff page in a browser of its own, of a size; not signed in."""
+    with contextlib.ExitStack() as stack:
+        yield lambda *size, **options: stack.enter_context(opened(browser, venue, *size, **options))

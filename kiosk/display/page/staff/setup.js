@@ -1,0 +1,137 @@
+// @ts-check
+// The machine: its scanners and how to find out their settings, what it knows of the time, its language.
+
+import { say } from "../words.js";
+import { over } from "./ask.js";
+import { button, facts, make, name, renew } from "./make.js";
+import { at } from "./times.js";
+
+/** @typedef {import("./api.js").Lane} Lane */
+/** @typedef {import("./api.js").State} State */
+
+/** @returns {import("./page.js").View} */
+export function setup() {
+  const lanes = make("div", { id: "lanes" });
+  const clock = make("div", { id: "clock" });
+  const language = make("div", {});
+  const root = make(
+    "section",
+    { id: "view-setup", class: "columns", "aria-labelledby": "title" },
+    make("section", { class: "card column" }, make("h2", {}, say("Scanners")), lanes),
+    make(
+      "div",
+      { class: "column" },
+      make("section", { class: "card" }, make("h2", {}, say("Clock")), clock),
+      make("section", { class: "card" }, make("h2", {}, say("Language and PIN")), language),
+    ),
+  );
+  return {
+    id: "setup",
+    title: say("Set-up"),
+    root,
+    show: () => {},
+    clear: () => {},
+    hear: (state) => {
+      renew(lanes, [state.gate, state.scanners], () => scanners(state));
+      renew(clock, state.clock, () => time(state.clock));
+      renew(language, state.language, () => other(state.language));
+    },
+  };
+}
+
+/** @param {State} state */
+function scanners({ gate, scanners }) {
+  if (!gate) return [make("p", { class: "notice" }, say("The gate does not answer: start `kiosk gate`"))];
+  if (scanners.length === 0)
+    return [make("p", { class: "hint" }, say("No scanner is configured: `kiosk devices` shows what is plugged in"))];
+  return scanners.map(lane);
+}
+
+/** @param {Lane} lane */
+function lane(lane) {
+  return make(
+    "div",
+    { class: "list" },
+    make("strong", {}, name(lane.name)),
+    make("span", { class: "quiet" }, lane.kind),
+    make(
+      "span",
+      { class: lane.connected ? "badge in" : "badge wrong" },
+      lane.connected ? say("connected") : say("missing"),
+    ),
+    lane.problem && make("p", { class: "wrong" }, name(lane.problem)),
+    lane.hint && make("p", { class: "notice" }, name(lane.hint)),
+    lane.calibrate && button(say("Calibrate {name}", { name: lane.name }), () => calibrate(lane), "plain"),
+  );
+}
+
+/** Show the code whose content is known, as large as there is room, and what to type. @param {Lane} lane */
+function calibrate(lane) {
+  const close = button(say("Close"), () => dialog.close(), "main");
+  const dialog = make(
+    "dialog",
+    { class: "question wide", "aria-labelledby": "question" },
+    make("h2", { id: "question" }, say("Calibrate {name}", { name: lane.name })),
+    make(
+      "div",
+      { class: "columns" },
+      make(
+        "ol",
+        { class: "steps column" },
+        step(
+          say("Stop the gate, in a terminal of this machine. This page says that it does not answer"),
+          "systemctl stop kiosk-gate",
+        ),
+        step(say("Start the calibration"), lane.calibrate ?? ""),
+        step(say("Scan one of these two codes, whichever kind your tickets have")),
+        step(say("Put the lines that it prints into the scanner’s section of kiosk.toml")),
+        step(say("Start the gate again"), "systemctl start kiosk-gate"),
+      ),
+      make("img", {
+        class: "code column",
+        src: "/staff/calibration.svg",
+        alt: say("The calibration code, as QR code and as Code 128"),
+      }),
+    ),
+    make("div", { class: "row" }, close),
+  );
+  over(dialog);
+  close.focus();
+}
+
+/** @param {string} text @param {string} [command] */
+function step(text, command = "") {
+  return make("li", {}, text, command && make("code", {}, command));
+}
+
+/** @param {State["clock"]} clock */
+function time({ time, quality }) {
+  const known = /** @type {Record<string, string>} */ ({
+    synced: say("It was set by the network or by somebody who knows"),
+    rtc: say("It comes from the machine’s battery clock: nobody has said that it is right"),
+    guessed: say("Nobody has said what time it is: timeslots cannot be checked, and deliveries wait"),
+  });
+  return [
+    facts([
+      [say("Time"), at(time)],
+      [say("Known"), quality],
+    ]),
+    make("p", {}, known[quality] ?? quality),
+    quality !== "synced" &&
+      told(say("Let the kiosk know, in a terminal of this machine"), 'kiosk clock set "2026-06-01 19:30"'),
+  ];
+}
+
+/** @param {string} language */
+function other(language) {
+  return [
+    facts([[say("Language"), language]]),
+    told(say("It is display.language in kiosk.toml"), "kiosk check"),
+    told(say("Another PIN counts at once"), "kiosk pin"),
+  ];
+}
+
+/** @param {string} text @param {string} command */
+function told(text, command) {
+  return make("p", { class: "command" }, text, make("code", {}, command));
+}

@@ -1,0 +1,217 @@
+"""Every state of the staff page, at every size: nothing is cut off, nobody is kept out, and all of it can be looked at.
+
+KIOSK_SCREENS=tests/screens python -m pytest tests/display/staff/test_screens.py    # writes a picture of each
+"""
+
+import os
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from kiosk.model import Ticket
+
+pytestmark = [pytest.mark.needs("chromium"), pytest.mark.timeout(300)]
+
+EVENT_ID = "62a1c0ffee0000000000e001"
+SIZES = [(1024, 600), (390, 844), (1920, 1080)]
+HOSTILE = '<img src=x onerror="document.body.dataset.hacked=1"><script>alert(1)</script>\u202e\u2066' + "W" * 10_000
+MALLORY = Ticket("t-mal", "TKT-MAL-0009", EVENT_ID, "type-9", HOSTILE, HOSTILE, area=HOSTILE, row=HOSTILE, seat=HOSTILE)
+SCREENS = os.environ.get("KIOSK_SCREENS")
+
+
+@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+def test_everybody_can_use_every_state_of_the_page_at_every_size(size, venue, open_desk, eventually, axe):
+    """One walk through all of it, because to start the programs takes longer than to look."""
+    found = {}
+    for state, desk in walk(size, venue, open_desk, eventually):
+        desk.page.wait_for_function("() => document.getAnimations().every((each) => each.playState !== 'running')")
+        keep(desk.page, size, state)
+        problems = axe(desk.page) + desk.page.evaluate(TOO_SMALL) + desk.page.evaluate(CUT_OFF)
+        if problems:
+            found[state] = problems
+        assert desk.errors == []
+        assert desk.page.locator("[data-hacked], #views img[src=x], #views script").count() == 0
+    assert found == {}
+
+
+def keep(page, size, state):
+    if SCREENS:
+        folder = Path(SCREENS)
+        folder.mkdir(parents=True, exist_ok=True)
+        page.screenshot(path=folder / f"staff-{state}-{size[0]}x{size[1]}.png")
+
+
+def walk(size, venue, open_desk, eventually):
+    """Go through all states by name, in the order in which a person might come to them."""
+    api = venue.open(eventually, signed_in=False)
+    desk = open_desk(size)
+    desk.wait("#pin", "No PIN")
+    yield "pin-missing", desk
+    venue.set_pin()
+    desk.press("Look again")
+    desk.page.locator("#keys").get_by_role("button", name="4", exact=True).click()
+    yield "pin", desk
+    desk.enter("11")
+    desk.wait("#pin", "This PIN is wrong")
+    yield "pin-wrong", desk
+    desk.sign_in()
+    api.sign_in()
+    yield from scanning(desk, venue)
+    yield from among_guests(desk, venue, eventually)
+    yield from choosing(desk, venue)
+    yield from delivering(desk, venue, eventually)
+    desk.open("setup")
+    desk.wait("#lanes", "connected")
+    yield "setup", desk
+    desk.press("Calibrate left")
+    desk.page.wait_for_function("() => document.querySelector('dialog img').naturalWidth > 0")
+    yield "calibrate", desk
+    desk.answer("Close")
+    desk.open("numbers")
+    desk.page.wait_for_selector("#figures img")
+    desk.page.wait_for_function("() => [...document.querySelectorAll('#figures img')].every((each) => each.complete)")
+    yield "numbers", desk
+    desk.page.locator("summary").first.click()
+    yield "numbers-table", desk
+    yield from in_trouble(desk, venue)
+
+
+def scanning(desk, venue):
+    desk.wait("#last", "Nobody was declined")
+    yield "scan", desk
+    desk.type_code("TKT-ADA-0001")
+    desk.wait(".result", "Welcome")
+    yield "scan-approved", desk
+    desk.type_code("TKT-BOB-0002")
+    desk.wait("#last", "Admit anyway")
+    yield "scan-declined", desk
+    desk.press("Admit anyway", ".result")
+    desk.press("Paid at the box office")
+    yield "override", desk
+    desk.answer("Admit")
+    desk.wait(".result", "Admitted by staff")
+    yield "override-done", desk
+    desk.type_code("NOBODYKNOWS")
+    desk.wait(".result", "No ticket is certain")
+    yield "scan-unknown", desk
+    venue.kiosk.scan("TKT-EVE-0003")
+    desk.page.wait_for_selector("#live:not(:empty)")
+    yield "live", desk
+
+
+def among_guests(desk, venue, eventually):
+    desk.open("guests")
+    yield "guests", desk
+    desk.find("ada")
+    desk.wait("#found", "Ada Öğünç")
+    yield "guests-found", desk
+    desk.open_guest("ada", "Ada Öğünç")
+    desk.wait("#guest", "approved")
+    yield "guest", desk
+    desk.press("Check out")
+    yield "guest-confirm", desk
+    desk.answer("Check out")
+    desk.wait("#guest .result", "Goodbye")
+    desk.wait("#guest", "Not inside")
+    yield "guest-checked-out", desk
+    desk.press("Back to the list")
+    venue.list_tickets(MALLORY, *crowd())
+    eventually("it is found", lambda: hostile_found(desk))
+    yield "guests-hostile", desk
+    desk.page.locator("#found button").first.click()
+    desk.page.wait_for_selector("#guest .facts")
+    yield "guest-hostile", desk
+    desk.press("Check in")
+    desk.answer("Check in")
+    desk.page.wait_for_selector("#guest .verdict")
+    yield "guest-hostile-verdict", desk
+    desk.press("Back to the list")
+    desk.find("nobody at all")
+    desk.wait("#found-said", "Nobody of this name")
+    desk.find("crowd")
+    desk.wait("#found-said", "Only the first 50")
+    yield "guests-more", desk
+
+
+def crowd():
+    return [Ticket(f"t-{n}", f"TKT-{n:04}", EVENT_ID, "type-1", "Standing", f"Crowd Member {n}") for n in range(60)]
+
+
+def hostile_found(desk):
+    desk.page.locator("#name").fill("img")
+    desk.page.locator("#name").fill("img src")
+    desk.page.wait_for_timeout(500)
+    return desk.page.locator("#found button").count()
+
+
+def choosing(desk, venue):
+    desk.open("choices")
+    desk.wait("#view-choices", "As configured")
+    yield "choices", desk
+    desk.page.get_by_label("Out", exact=True).check()
+    desk.page.locator(f"#types-{EVENT_ID}").uncheck()
+    desk.page.locator("#events-own").uncheck()
+    yield "choices-changed", desk
+    desk.press("As configured")
+    yield "choices-reset", desk
+    desk.answer("As configured")
+    desk.page.wait_for_selector("dialog.question", state="detached")
+    desk.page.get_by_text("In force", exact=True).wait_for()
+    venue.list_tickets(settings={"deviceSettings": {"scanConfig": {"mode": "lock"}}})
+    desk.page.wait_for_timeout(1500)
+    desk.open("scan")
+    desk.open("choices")
+    desk.wait("#locked", "lock")
+    yield "choices-locked", desk
+
+
+def delivering(desk, venue, eventually):
+    desk.open("deliveries")
+    desk.wait("#refused", "The cloud has refused nothing")
+    yield "deliveries", desk
+    with closing(sqlite3.connect(venue.kiosk.data_dir / "tickets.db")) as database, database:
+        database.execute("UPDATE list SET shrunk_to = 2")
+    desk.open("scan")
+    desk.open("deliveries")
+    desk.wait("#lists", "Accept the smaller list")
+    desk.press("Accept the smaller list", "#lists")
+    yield "list-accept", desk
+    desk.answer("Accept")
+    desk.wait("dialog.question", "Sync does not answer")
+    yield "list-no-sync", desk
+    desk.answer("Cancel")
+
+
+def in_trouble(desk, venue):
+    desk.open("scan")
+    desk.page.locator("#code").fill("half a code")
+    venue.kiosk.stop("gate")
+    desk.wait("#silence", "The gate does not answer")
+    yield "no-gate", desk
+    desk.press("Check", "#typing")
+    desk.wait("#typing", "The gate does not answer")
+    yield "scan-no-gate", desk
+    venue.kiosk.stop("display")
+    desk.wait("#trouble", "No connection")
+    yield "no-connection", desk
+
+
+# What can be pressed, and is smaller than a finger in a glove.
+TOO_SMALL = """() => [...document.querySelectorAll('button, a, input, select, textarea, summary, .tick')]
+  .filter((each) => each.checkVisibility() && !each.closest('.tick > *') && !each.matches('.tick input'))
+  .filter((each) => each.closest('dialog') || !document.querySelector('dialog[open]'))
+  .map((each) => [each, each.getBoundingClientRect()])
+  .filter(([, box]) => box.width < 44 || box.height < 44)
+  .map(([each]) => `small: ${each.outerHTML.slice(0, 99)}`)"""
+
+# What reaches beyond the side of the screen, or of what it stands in.
+CUT_OFF = """() => {
+  const wide = [document.documentElement, ...document.querySelectorAll('main, dialog[open], header, nav')]
+    .filter((each) => each.scrollWidth > each.clientWidth + 1).map((each) => `wider than the screen: ${each.tagName}`);
+  const out = [...document.querySelectorAll('button, input, p, li, dd, h1, h2, strong')]
+    .filter((each) => each.checkVisibility() && each.getBoundingClientRect().right > innerWidth + 1)
+    .map((each) => `out: ${each.outerHTML.slice(0, 99)}`);
+  return [...wide, ...out];
+}"""
