@@ -25,6 +25,7 @@ class Reason(StrEnum):
     OK = "ok"
     OVERRIDDEN = "overridden"
     NOT_INSIDE = "not_inside"
+    ANNULLED = "annulled"
 
     UNREADABLE = "unreadable"
     UNKNOWN = "unknown"
@@ -62,6 +63,21 @@ class ClockQuality(StrEnum):
     GUESSED = "guessed"
 
 
+class Passed(StrEnum):
+    """What the turnstile said of who was admitted."""
+
+    TURNED = "turned"
+    TIMED_OUT = "timed_out"
+
+
+@dataclass(frozen=True, slots=True)
+class Annulment:
+    """The wish that an admission be taken back; `force`: even though nobody saw that the guest did not pass."""
+
+    seq: int
+    force: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class Moment:
     """A point in time as three clocks saw it: the wall (UTC), the time since boot, and which boot that was.
@@ -82,6 +98,7 @@ class Reading:
 
     `flaw` is None for a whole code, else what is wrong with it; `raw` is bounded by the decoder. `asker` is told the
     answer, where somebody waits for one; it must not block. `by_number`: some of it was spelt with Alt and a keypad.
+    `annuls`: it is no code, but takes an admission back.
     """
 
     lane: str
@@ -92,6 +109,7 @@ class Reading:
     direction: Direction | None = None
     asker: Callable[[Answer], None] | None = field(default=None, compare=False)
     by_number: bool = False
+    annuls: Annulment | None = None
 
 
 SHORTEST_BARCODE, LONGEST_BARCODE = 8, 128
@@ -210,6 +228,10 @@ UNANSWERED = "unanswered"
 
 RULE = "rule"
 """The fact of a code that is the ticket's only by rules: their names."""
+
+
+ANNULS = "annuls"
+"""The fact of a check-out that takes an admission back: its number."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,13 +12,15 @@ from pathlib import Path
 import click
 
 from kiosk import __version__, clock, config, settings
+from kiosk.cli.fitted import panel as fitted
 from kiosk.cli.opening import opened
 from kiosk.cli.options import Setup, log_to_stderr, on_signal, with_setup
 from kiosk.config import Scanner as ScannerConfig
 from kiosk.errors import KioskError
 from kiosk.gate import Gate, Record
 from kiosk.lanes import Lane
-from kiosk.model import Moment, Passage, Reading, Rules, Scan, Ticket, Verdict
+from kiosk.model import Moment, Passage, Passed, Reading, Rules, Scan, Ticket, Verdict
+from kiosk.outputs.panel import Panel
 from kiosk.pulse import Pulse, online
 from kiosk.scanners import socket as desk
 from kiosk.scanners.binding import Bindings
@@ -77,6 +79,8 @@ def _run(setup: Setup, lanes: list[Lane], journal: Keeper, tickets: TicketList, 
     reached = partial(online, setup.config.device.runtime_dir)
     waiting = Waiting(tickets, journal.want, reached, setup.config.gate.lookup_ms)
     gate = Gate(_Watched(journal, recording), tickets, rules, hold_off_s=setup.config.gate.hold_off_s, waiting=waiting)
+    panel = fitted(setup.config, rules.audible(setup.config.display), gate.passed)
+    gate.show = panel.show
     gate.suspicion = Suspicion(
         {scanner.name: scanner.layout for scanner in setup.config.scanner if scanner.kind == "hid"}
     )
@@ -86,13 +90,14 @@ def _run(setup: Setup, lanes: list[Lane], journal: Keeper, tickets: TicketList, 
 
     def beat() -> None:
         mind.move()
-        _beat(pulse, gate, ears, rules, journal)
+        _beat(pulse, gate, ears, rules, journal, panel)
         if any(scanner["connected"] for scanner in ears.state()):  # manual entry counts
             watchdog.ready(parts)
 
     failures: list[Exception] = []
     listening = threading.Thread(target=_listen, args=(ears, gate, failures), name="ears")
-    with closing(tickets), on_signal(gate.stop):
+    with closing(tickets), on_signal(gate.stop), closing(panel):
+        panel.start()
         listening.start()
         ears.tried.wait(OPENING_S)
         try:
@@ -137,6 +142,14 @@ class _Watched:
         with self._work.going_on():
             self._journal.rest(now)
 
+    def turn(self, seq: int, passed: Passed, moment: Moment) -> None:
+        with self._work.going_on():
+            self._journal.turn(seq, passed, moment)
+
+    def admission(self, seq: int) -> tuple[Scan | None, Passed | None]:
+        with self._work.going_on():
+            return self._journal.admission(seq)
+
 
 class _Rules:
     """The rules of this moment: the file's and the cloud's, joined again only when the cloud's have changed."""
@@ -153,8 +166,12 @@ class _Rules:
             self._joined = settings.rules(self._gate, self._settings)
         return self._joined
 
+    def audible(self, display: config.Display) -> Callable[[], bool]:
+        """Return what tells whether the cloud wants any sound."""
+        return lambda: settings.looks(display, self._gate, self._tickets.settings).sound
 
-def _beat(pulse: Pulse, gate: Gate, ears: Ears, rules: Callable[[], Rules], journal: Keeper) -> None:
+
+def _beat(pulse: Pulse, gate: Gate, ears: Ears, rules: Callable[[], Rules], journal: Keeper, panel: Panel) -> None:
     answer = gate.shown.answer
     pulse.beat(
         version=__version__,
@@ -163,6 +180,7 @@ def _beat(pulse: Pulse, gate: Gate, ears: Ears, rules: Callable[[], Rules], jour
         events=list(rules().events),
         fault=gate.fault,
         journal=journal.facts(),
+        **panel.facts(),
         shown={
             "turn": gate.shown.turn,
             "lane": gate.shown.lane,

@@ -40,7 +40,7 @@ def command(setup: Setup, code: str, direction: str | None, as_json: bool) -> No
     """
     if not code.strip("\0\r\n\t"):
         raise click.UsageError("the code is empty")
-    answer = socket.ask(_socket(setup), code, Direction(direction) if direction else None)
+    answer = socket.ask(desk(setup), code, Direction(direction) if direction else None)
     if answer["seq"] is None:
         raise Refused(str(answer["message"]))
     database = journal.reader(setup.config.device.data_dir)
@@ -48,7 +48,7 @@ def command(setup: Setup, code: str, direction: str | None, as_json: bool) -> No
     click.echo(json.dumps(_fields(scan), ensure_ascii=False) if as_json else _line(scan, answer))
 
 
-def _socket(setup: Setup) -> Path:
+def desk(setup: Setup) -> Path:
     """Where the gate listens: its own place, or the configured one."""
     devices = (scanner.device for scanner in setup.config.scanner if scanner.kind == "socket" and scanner.device)
     return Path(next(devices, str(setup.config.device.runtime_dir / socket.FILE)))

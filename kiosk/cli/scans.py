@@ -14,7 +14,7 @@ from kiosk import words
 from kiosk.cli.options import Setup, with_setup
 from kiosk.errors import NoListYet
 from kiosk.model import Scan
-from kiosk.store import journal, ledger
+from kiosk.store import journal, ledger, turns
 
 
 @click.command("scans")
@@ -35,13 +35,14 @@ def rows(setup: Setup, since: int = 0) -> Iterator[dict[str, Any]]:
     """Return the scans after this number as the outside sees them."""
     directory = setup.config.device.data_dir
     try:
-        scans = journal.scans_after(journal.reader(directory), since)
+        database = journal.reader(directory)
     except NoListYet:
         return
+    scans = journal.scans_after(database, since)
     deliveries = _Deliveries(setup)
     for batch in _batched(scans, 500):
-        states = deliveries.of(batch)
-        yield from (describe(scan) | states[scan.seq] for scan in batch)
+        states, passed = deliveries.of(batch), turns.between(database, batch[0].seq, batch[-1].seq)
+        yield from (describe(scan) | {"passed": passed.get(scan.seq)} | states[scan.seq] for scan in batch)
 
 
 def describe(scan: Scan) -> dict[str, Any]:

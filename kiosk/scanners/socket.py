@@ -1,7 +1,8 @@
 """Manual entry: a Unix socket on which staff's own programs hand in codes, as one more scanner.
 
-One JSON line in, `{"code": …, "type": "checkin" | "checkout" | null}`, one JSON line out, the answer. The socket lies
-in the runtime directory, readable by the kiosk's own user only.
+One JSON line in, `{"code": …, "type": "checkin" | "checkout" | null}`, one JSON line out, the answer. `{"annul": SEQ,
+"force": true | false}` takes an admission back. The socket lies in the runtime directory, readable by the kiosk's own
+user only.
 """
 
 from __future__ import annotations
@@ -11,13 +12,13 @@ import os
 import selectors
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 from kiosk import decode
 from kiosk.errors import GateNotRunning, ScannerLost
-from kiosk.model import Answer, Direction, Moment, Reading
+from kiosk.model import Annulment, Answer, Direction, Moment, Reading
 
 FILE = "gate.sock"
 MAX_LINE = 16_384
@@ -158,6 +159,8 @@ def _send(connection: socket.socket, words: object) -> bool:
 def _reading(line: bytes, lane: str, moment: Moment, client: _Client) -> Reading | None:
     try:
         words = json.loads(line)
+        if "annul" in words:
+            return Reading(lane, "", b"", moment, asker=client.tell, annuls=_annulment(words))
         raw = words["code"].encode("utf-8", "surrogateescape")
         direction = Direction(words["type"]) if words.get("type") else None
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
@@ -169,9 +172,25 @@ def _reading(line: bytes, lane: str, moment: Moment, client: _Client) -> Reading
     return reading
 
 
+def _annulment(words: dict[str, object]) -> Annulment:
+    seq, force = words["annul"], words.get("force", False)
+    if not isinstance(seq, int) or not isinstance(force, bool) or not 0 < seq < 1 << 63:
+        raise ValueError("annul needs a scan's number")
+    return Annulment(seq, force)
+
+
 def ask(path: Path, code: str, direction: Direction | None) -> dict[str, object]:
     """Hand a code to the running gate and return its answer. Raises GateNotRunning."""
-    question = json.dumps({"code": code, "type": direction}).encode() + b"\n"
+    return _asked(path, {"code": code, "type": direction})
+
+
+def annul(path: Path, seq: int, *, force: bool) -> dict[str, object]:
+    """Have the running gate take an admission back and return its answer. Raises GateNotRunning."""
+    return _asked(path, {"annul": seq, "force": force})
+
+
+def _asked(path: Path, words: Mapping[str, object]) -> dict[str, object]:
+    question = json.dumps(words).encode() + b"\n"
     try:
         with _reachable(path) as name, socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
             connection.settimeout(ASK_TIMEOUT_S)

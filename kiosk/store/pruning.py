@@ -57,6 +57,11 @@ LOOK_BACK = 1_000
 
 SETTLED = frozenset({Delivery.ACKED, Delivery.LOCAL})
 
+_TAKEN_BACK = (
+    "SELECT 1 FROM scan AS later WHERE later.ticket_id = scan.ticket_id AND later.result = 'approved' "
+    "AND later.reason = 'annulled' AND json_extract(later.facts, '$.annuls') = CAST(scan.seq AS TEXT)"
+)
+
 _CHOSEN = "FROM scan WHERE seq IN (SELECT value FROM json_each(?))"
 
 
@@ -139,7 +144,8 @@ def _take_away(database: sqlite3.Connection, numbers: Sequence[int], at_ms: int)
         )
         database.execute(
             f"INSERT INTO passage SELECT ticket_id, seq, type, time_ms, device_id {_CHOSEN} "
-            "AND result = 'approved' AND ticket_id IS NOT NULL",
+            f"AND result = 'approved' AND ticket_id IS NOT NULL AND reason <> 'annulled' AND NOT EXISTS ({_TAKEN_BACK})",
             (chosen,),
         )
+        database.execute("DELETE FROM turn WHERE seq IN (SELECT value FROM json_each(?))", (chosen,))
         database.execute(f"DELETE {_CHOSEN}", (chosen,))
