@@ -51,7 +51,7 @@ def refusal(wish: Annulment, scan: Scan, passed: Passed | None, history: Sequenc
     if scan.verdict.result is not Result.APPROVED or scan.verdict.direction is not Direction.CHECKIN:
         return f"scan {wish.seq} let nobody in: there is nothing to take back"
     if not history or (history[-1].at, history[-1].direction) != (scan.at, Direction.CHECKIN):
-        return f"scan {wish.seq} is taken back already, or its ticket was in or out since: only the newest admission can be"
+        return f"scan {wish.seq} is taken back already, or its ticket was in or out since: only the newest can be"
     if wish.force:
         return None
     if passed is Passed.TURNED:

@@ -29,7 +29,7 @@ Note = tuple[float, int]
 
 MELODIES: dict[Signal, tuple[Note, ...]] = {
     Signal.APPROVED: ((880.0, 90), (1318.5, 220)),
-    Signal.CHECKOUT: ((1318.5, 220), (880.0, 90)),
+    Signal.CHECKOUT: ((1318.5, 240), (880.0, 120)),
     Signal.REPEATED: ((988.0, 70), (0.0, 70), (988.0, 70), (0.0, 70), (988.0, 70)),
     Signal.DECLINED: ((392.0, 260), (0.0, 90), (330.0, 420)),
     Signal.SEE_STAFF: ((784.0, 140), (1046.5, 140), (784.0, 140), (1046.5, 140)),

@@ -144,7 +144,8 @@ def _take_away(database: sqlite3.Connection, numbers: Sequence[int], at_ms: int)
         )
         database.execute(
             f"INSERT INTO passage SELECT ticket_id, seq, type, time_ms, device_id {_CHOSEN} "
-            f"AND result = 'approved' AND ticket_id IS NOT NULL AND reason <> 'annulled' AND NOT EXISTS ({_TAKEN_BACK})",
+            "AND result = 'approved' AND ticket_id IS NOT NULL AND reason <> 'annulled' "
+            f"AND NOT EXISTS ({_TAKEN_BACK})",
             (chosen,),
         )
         database.execute("DELETE FROM turn WHERE seq IN (SELECT value FROM json_each(?))", (chosen,))

@@ -6,7 +6,18 @@ import pytest
 from kiosk.display.feed import Feed
 from kiosk.display.site import site
 
-PAGES = ["/", "/page.css", "/over.css", "/page.js", "/ready.js", "/verdict.js", "/snapshot.js", "/health"]
+PAGES = [
+    "/",
+    "/page.css",
+    "/over.css",
+    "/page.js",
+    "/ready.js",
+    "/verdict.js",
+    "/snapshot.js",
+    "/sound.js",
+    "/health",
+    "/sounds/approved.wav",
+]
 
 
 @pytest.fixture
