@@ -64,7 +64,7 @@ def _translated(number: int) -> Iterator[None]:
     """What gpiozero and lgpio raise has no tree of its own: lgpio's errors are plain exceptions."""
     try:
         yield
-    except ImportError as error:
+    except ModuleNotFoundError as error:
         raise OutputLost(f"{NO_LIBRARY} ({error})") from error
     except Exception as error:
         raise OutputLost(f"GPIO{number}: {error}") from error

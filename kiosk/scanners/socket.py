@@ -174,7 +174,7 @@ def _reading(line: bytes, lane: str, moment: Moment, client: _Client) -> Reading
 
 def _annulment(words: dict[str, object]) -> Annulment:
     seq, force = words["annul"], words.get("force", False)
-    if not isinstance(seq, int) or not isinstance(force, bool) or not 0 < seq < 1 << 63:
+    if type(seq) is not int or type(force) is not bool or not 0 < seq < 1 << 63:
         raise ValueError("annul needs a scan's number")
     return Annulment(seq, force)
 

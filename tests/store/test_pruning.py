@@ -16,8 +16,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kiosk.errors import NotRecorded
-from kiosk.model import ClockQuality, Delivery, Direction, Moment, Reading, Reason, Result, Ticket, Verdict
+from kiosk.model import (
+    ANNULS,
+    ClockQuality,
+    Delivery,
+    Direction,
+    Moment,
+    Passed,
+    Reading,
+    Reason,
+    Result,
+    Ticket,
+    Verdict,
+)
 from kiosk.store import journal as journals
+from kiosk.store import turns
 from kiosk.store.database import to_ms
 from kiosk.store.journal import Counts, Journal
 from kiosk.store.ledger import Entry, Ledger
@@ -94,6 +107,20 @@ class Door:
 def door(tmp_path):
     with closing(Door(tmp_path)) as opened:
         yield opened
+
+
+def test_an_admission_that_was_taken_back_leaves_nothing_that_keeps_the_ticket_out(door):
+    back = replace(IN, direction=Direction.CHECKOUT, reason=Reason.ANNULLED, facts={ANNULS: "1"})
+    door.record(40)
+    door.record(40, verdict=back)
+    door.record(0)
+    door.journal.turn(1, Passed.TIMED_OUT, moment())
+    assert [passage.direction for passage in door.journal.history(IN.ticket)] == [Direction.CHECKIN]
+    door.settle()
+    assert door.rest() == [3]
+    assert [passage.direction for passage in door.journal.history(IN.ticket)] == [Direction.CHECKIN]
+    assert door.counts().inside == 1
+    assert turns.between(door.seen, 1, 9) == {}
 
 
 # --- what goes -------------------------------------------------------------------------------------------------------
