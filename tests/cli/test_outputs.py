@@ -19,6 +19,13 @@ def test_they_are_shown_with_what_is_dangerous_about_them(fitted):
     assert horn.startswith("horn: sound")
 
 
+def test_the_check_shows_each_with_where_its_values_come_from(fitted):
+    found = fitted.call("check").stdout
+    assert "[output barrier]" in found
+    assert "pin = 4  (file)" in found
+    assert "active_low = false  (default)" in found
+
+
 def test_one_is_tried_by_its_name(fitted):
     assert fitted.call("outputs", "--try", "barrier").returncode == 0
     done = fitted.call("outputs", "--try", "bell", check=False)

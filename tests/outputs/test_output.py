@@ -99,12 +99,12 @@ def test_one_that_is_not_there_is_looked_for_until_it_is(recorder, answers, even
 
 
 def test_the_end_cuts_a_long_pulse_short_and_closes(answers):
-    rested, closed = threading.Event(), threading.Event()
+    rested, closed, cut = threading.Event(), threading.Event(), []
 
     class Long:
         def play(self, signal, rest):
             rested.set()
-            assert rest(3_600)
+            cut.append(rest(3_600))
 
         def close(self):
             closed.set()
@@ -117,6 +117,7 @@ def test_the_end_cuts_a_long_pulse_short_and_closes(answers):
     made.end()
     assert made.ended_within(30)
     assert closed.is_set()
+    assert cut == [True]
 
 
 @pytest.mark.parametrize(("lanes", "lane", "told"), [((), "x", True), (("x",), "x", True), (("y",), "x", False)])
