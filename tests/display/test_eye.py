@@ -40,6 +40,8 @@ def test_it_says_at_once_how_everything_is(door, eye):
         "events": ["e1"],
         "fault": None,
         "notice": None,
+        "outputs": [],
+        "missed": [],
     }
     assert found["tickets"] == {
         "total": 3, "complete": True, "ageSeconds": 0, "old": False, "expected": None, "refused": [],
@@ -289,3 +291,13 @@ def test_a_disk_that_is_nearly_full_is_said(door, eye, monkeypatch):
     assert facts(eye.look(clock.now()))["disk"] is None
     monkeypatch.setattr(disk, "SCARCE", 1 << 62)
     assert "MB are free" in facts(eye.look(later(1.1)))["disk"]
+
+
+def test_it_names_what_does_not_work_and_who_did_not_pass(door, eye):
+    door.beat(
+        outputs=[{"name": "barrier", "problem": "hangs"}, {"name": "red", "problem": None}],
+        turnstiles=[{"name": "drum", "problem": "GPIO27: busy", "missed": {"seq": 17, "lane": "left"}}],
+    )
+    gate = facts(eye.look(clock.now()))["gate"]
+    assert gate["outputs"] == ["barrier", "drum"]
+    assert gate["missed"] == [{"lane": "left", "seq": 17}]
