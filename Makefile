@@ -43,7 +43,7 @@ mutants: $(STAMP)-dev
 
 lock: $(STAMP)-dev
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --upgrade --no-header --no-annotate \
-	    --no-emit-index-url --no-emit-find-links --extra hid --group dev --output-file requirements.lock pyproject.toml
+	    --no-emit-index-url --no-emit-find-links --extra hid --extra gpio --group dev --output-file requirements.lock pyproject.toml
 
 clean:
 	rm -rf $(VENV) build dist

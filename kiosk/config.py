@@ -17,12 +17,17 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from kiosk.errors import ConfigError
+from kiosk.fittings import Output, Turnstile, misfits
 from kiosk.model import Direction
 from kiosk.values import DialectName, FilePath, LayoutName, Minutes, RuleName, Seconds, Sent, Url, Word
 from kiosk.variants import RULES
 
 DEFAULT_PATH = Path("/etc/kiosk/kiosk.toml")
 """Where the file is looked for when neither `--config` nor `KIOSK_CONFIG` names one."""
+
+
+MANY = ("scanner", "output", "turnstile")
+"""The sections of which there may be several, each with a name of its own."""
 
 
 class _Section(BaseModel):
@@ -137,6 +142,8 @@ class Config(_Section):
     cloud: Cloud = Field(default_factory=Cloud)
     gate: Gate = Field(default_factory=Gate)
     scanner: tuple[Scanner, ...] = Field(default=(), strict=False)
+    output: tuple[Output, ...] = Field(default=(), strict=False)
+    turnstile: tuple[Turnstile, ...] = Field(default=(), strict=False)
     sync: Sync = Field(default_factory=Sync)
     display: Display = Field(default_factory=Display)
 
@@ -171,16 +178,18 @@ def parse(text: str, where: str) -> Config:
         found = Config.model_validate(tree)
     except ValidationError as error:
         raise ConfigError("\n".join(_say(problem, where, lines) for problem in error.errors())) from None
-    _check_names([scanner.name for scanner in found.scanner], where, lines)
+    lanes = [scanner.name for scanner in found.scanner]
+    for location, wrong in (*_double_names(found), *misfits(found.output, found.turnstile, lanes)):
+        raise ConfigError(f"{where}:{lines.of(location)}: {'.'.join(map(str, location))}: {wrong}")
     return found
 
 
-def _check_names(names: list[str], where: str, lines: _Lines) -> None:
-    for number, name in enumerate(names):
-        if name in names[:number]:
-            line = lines.of(("scanner", number, "name"))
-            text = f"two scanners are called {name!r}: give each its own name"
-            raise ConfigError(f"{where}:{line}: scanner.{number}.name: {text}")
+def _double_names(found: Config) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    for kind in MANY:
+        names = [each.name for each in getattr(found, kind)]
+        for number, name in enumerate(names):
+            if name in names[:number]:
+                yield (kind, number, "name"), f"two {kind}s are called {name!r}: give each its own name"
 
 
 def _say(problem: Any, where: str, lines: _Lines) -> str:
@@ -193,8 +202,8 @@ def _mend(problem: Any, location: tuple[str | int, ...]) -> str:
     if problem["type"] == "extra_forbidden":
         return _unknown(location)
     text, given = _WISHES.get(problem["type"]) or problem["msg"], problem["input"]
-    if location == ("scanner",):
-        return "needs double brackets: [[scanner]]"
+    if len(location) == 1 and location[0] in MANY:
+        return f"needs double brackets: [[{location[0]}]]"
     if len(location) == 1:
         return f"needs a section: [{location[0]}]"
     text = text.removeprefix("Value error, ")
@@ -224,6 +233,7 @@ def _unknown(location: tuple[str | int, ...]) -> str:
 def _keys_of(section: tuple[str | int, ...]) -> Iterator[str]:
     models: dict[str, type[BaseModel]] = {
         "device": Device, "cloud": Cloud, "gate": Gate, "scanner": Scanner, "sync": Sync, "display": Display,
+        "output": Output, "turnstile": Turnstile,
     }  # fmt: skip
     yield from (models[str(section[0])] if section else Config).model_fields
 

@@ -5,6 +5,7 @@ KioskError
 ├── GateNotRunning     tell the person, exit 3
 ├── Refused            tell the person what was refused and why, exit 1
 ├── ScannerLost        drop half a code, close, open again later
+├── OutputLost         say so, close, open again later; the door goes on without
 ├── StoreError
 │   ├── NoListYet      decide without a list (`unknown_stale`)
 │   ├── NotRecorded    show "see staff", never green
@@ -41,6 +42,10 @@ class Refused(KioskError):
 
 
 class ScannerLost(KioskError):
+    pass
+
+
+class OutputLost(KioskError):
     pass
 
 

@@ -18,18 +18,21 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Protocol
 
-from kiosk import admit, clock, words
+from kiosk import admit, annulment, clock, words
 from kiosk.desk import Desk, refuse
 from kiosk.errors import NotRecorded
 from kiosk.model import (
     UNANSWERED,
+    Annulment,
     Answer,
     Direction,
     Lookup,
     Moment,
     Order,
     Passage,
+    Passed,
     Reading,
+    Reason,
     Rules,
     Scan,
     Ticket,
@@ -60,6 +63,8 @@ class Record(Protocol):
     def history(self, ticket: Ticket) -> Sequence[Passage]: ...
     def recent(self, boot_id: str, since_ns: int) -> Sequence[Scan]: ...
     def rest(self, now: Moment) -> None: ...
+    def turn(self, seq: int, passed: Passed, moment: Moment) -> None: ...
+    def admission(self, seq: int) -> tuple[Scan | None, Passed | None]: ...
 
 
 @dataclass(slots=True)
@@ -81,6 +86,15 @@ class Shown:
     answer: Answer | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class _Turn:
+    """What the turnstile says of a scan, and when it said so."""
+
+    seq: int
+    passed: Passed
+    moment: Moment
+
+
 class Gate:
     """Answers readings. Belongs to one thread; `hear` and `stop` may be called from any."""
 
@@ -96,11 +110,13 @@ class Gate:
         self._journal, self._tickets, self._rules = journal, tickets, rules
         self._hold_off_ns = int(hold_off_s * 1e9)
         self._waiting = waiting if waiting is not None else Waiting(tickets)
-        self._readings: queue.SimpleQueue[Reading | None] = queue.SimpleQueue()
+        self._readings: queue.SimpleQueue[Reading | _Turn | None] = queue.SimpleQueue()
         self._held: dict[str, _Held] = {}
         self._end_at = math.inf
         self._untold = True
         self.shown = Shown()
+        self.show: Callable[[str, Answer], object] | None = None
+        """Given each answer with its lane, once it is on disk; it must neither block nor raise."""
         self.suspicion = Suspicion()
         self.time: Callable[[Moment], Moment | None] = lambda moment: moment
         self.fault: str | None = None
@@ -111,6 +127,10 @@ class Gate:
         """Put a reading behind those that wait. Comes from the ears' thread, and never waits."""
         self._heard[reading.lane] += 1
         self._readings.put(reading)
+
+    def passed(self, seq: int, passed: Passed) -> None:
+        """Have it written down what the turnstile said of a scan. Never waits."""
+        self._readings.put(_Turn(seq, passed, clock.now()))
 
     def backlog(self, lane: str) -> int:
         """Return how many readings of a lane wait."""
@@ -124,6 +144,9 @@ class Gate:
     def remember(self, now: Moment) -> None:
         """Take the hold-off up where the last process left it: a guest is not to see red because we were restarted."""
         for scan in self._journal.recent(now.boot_id, now.boottime_ns - self._hold_off_ns):
+            if scan.verdict.reason is Reason.ANNULLED:
+                self._forget(scan.barcode)
+                continue
             answer = Answer(scan, words.sentence(scan.verdict, now.at))
             held = _Held(frozenset((scan.barcode,)), scan.verdict.direction, scan.moment.boottime_ns, answer)
             self._held[scan.lane] = held
@@ -152,9 +175,18 @@ class Gate:
             return True
         if reading is None or time.monotonic() >= self._end_at:
             return False
-        self._taken[reading.lane] += 1
-        self.take(reading)
+        if isinstance(reading, _Turn):
+            self._note(reading)
+        else:
+            self._taken[reading.lane] += 1
+            self.take(reading)
         return True
+
+    def _note(self, turn: _Turn) -> None:
+        try:
+            self._journal.turn(turn.seq, turn.passed, turn.moment)
+        except NotRecorded as error:
+            log.error("what the turnstile said of scan %d could not be recorded: %s", turn.seq, error)
 
     def take(self, reading: Reading) -> Answer | None:
         """Answer a reading: the last verdict again within the hold-off, else a new one, recorded before it is told.
@@ -164,6 +196,8 @@ class Gate:
         if reading.order is not None:
             return self._serve(reading, reading.order)
         rules = self._rules()
+        if reading.annuls is not None:
+            return self._annul(Case(reading, rules, ""), reading.annuls)
         lookup = self._look_up(reading, rules)
         case = Case(reading, rules, lookup.code or reading.code)
         if self._waiting.join(case):
@@ -219,12 +253,12 @@ class Gate:
         self._tell(case, self._judge(case, lookup, unanswered=lookup.unknown and not answered))
 
     def _tell(self, case: Case, answer: Answer) -> Answer:
+        self._show(case, answer)
         for asker in case.askers:
             asker(answer)
         return self._shown(case, answer)
 
-    def _shown(self, case: Case, answer: Answer) -> Answer:
-        self.shown = Shown(self.shown.turn + 1, case.reading.lane, answer)
+    def _show(self, case: Case, answer: Answer) -> None:
         if answer.scan is None or answer.repeated:
             self._untold = True  # there is no new row by which the display would notice
         else:
@@ -282,6 +316,24 @@ class Gate:
         log.error("a scan could not be recorded: %s", error)
         self.fault = str(error)
         return Answer(None, words.NOT_RECORDED)
+
+    def _annul(self, case: Case, wish: Annulment) -> Answer:
+        """Take an admission back. A refusal is for whoever asked: the screen is for guests."""
+        try:
+            answer = annulment.take_back(self._journal, wish, case.reading, self._history)
+        except NotRecorded as error:
+            log.error("an admission could not be taken back: %s", error)
+            answer = Answer(None, words.NOT_RECORDED)
+        if answer.scan is not None:
+            self._forget(answer.scan.barcode)
+            return self._tell(case, answer)
+        for asker in case.askers:
+            asker(answer)
+        return answer
+
+    def _forget(self, code: str) -> None:
+        """Judge this code anew, even within the hold-off."""
+        self._held = {lane: held for lane, held in self._held.items() if code not in held.names}
 
     def _history(self, ticket: Ticket) -> Sequence[Passage]:
         """Our own scans keep their own order; the others are merged in by the time they carry."""

@@ -25,6 +25,7 @@ class Reason(StrEnum):
     OK = "ok"
     OVERRIDDEN = "overridden"
     NOT_INSIDE = "not_inside"
+    ANNULLED = "annulled"
 
     UNREADABLE = "unreadable"
     UNKNOWN = "unknown"
@@ -61,6 +62,21 @@ class ClockQuality(StrEnum):
     SYNCED = "synced"
     RTC = "rtc"
     GUESSED = "guessed"
+
+
+class Passed(StrEnum):
+    """What the turnstile said of who was admitted."""
+
+    TURNED = "turned"
+    TIMED_OUT = "timed_out"
+
+
+@dataclass(frozen=True, slots=True)
+class Annulment:
+    """The wish that an admission be taken back; `force`: even though nobody saw that the guest did not pass."""
+
+    seq: int
+    force: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +130,7 @@ class Reading:
 
     `flaw` is None for a whole code, else what is wrong with it; `raw` is bounded by the decoder. `asker` is told the
     answer, where somebody waits for one; it must not block. `by_number`: some of it was spelt with Alt and a keypad.
-    `order` is what staff want instead of a code being judged.
+    `order` is what staff want instead of a code being judged, `annuls` an admission to be taken back.
     """
 
     lane: str
@@ -126,6 +142,7 @@ class Reading:
     asker: Callable[[Answer], None] | None = field(default=None, compare=False)
     by_number: bool = False
     order: Order | None = None
+    annuls: Annulment | None = None
 
 
 SHORTEST_BARCODE, LONGEST_BARCODE = 8, 128
@@ -215,6 +232,8 @@ class Passage:
     direction: Direction
     at: datetime
     gate: str | None
+    seq: int | None = field(default=None, compare=False)
+    """Which scan of this door it was, None for another door's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,6 +268,10 @@ UNANSWERED = "unanswered"
 
 RULE = "rule"
 """The fact of a code that is the ticket's only by rules: their names."""
+
+
+ANNULS = "annuls"
+"""The fact of a check-out that takes an admission back: its number."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -35,6 +35,10 @@ class Standing:
     def _join(self) -> None:
         self._settings = self._tickets.settings
         self._rules = settings.rules(self._gate, self._settings, self._choices)
+
+    def audible(self, display: config.Display) -> Callable[[], bool]:
+        """Return what tells whether the cloud wants any sound."""
+        return lambda: settings.looks(display, self._gate, self._tickets.settings).sound
 
     def choose(self, words: object, by: str) -> None:
         """Let staff's choices be these from now on; none at all is as configured. Raises Refused."""

@@ -11,6 +11,7 @@ SENTENCES = {
     Reason.OK: "Welcome",
     Reason.OVERRIDDEN: "Admitted by staff",
     Reason.NOT_INSIDE: "Out, but was not checked in: have a look",
+    Reason.ANNULLED: "The admission was taken back: may come in again",
     Reason.UNREADABLE: "The code could not be read ({flaw}): scan again",
     Reason.UNKNOWN: "This code is not on the list",
     Reason.UNKNOWN_STALE: "Not on the list, but the list is missing, incomplete or old: see staff",

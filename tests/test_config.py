@@ -9,6 +9,7 @@ import pytest
 from kiosk import config
 from kiosk.config import Config, Scanner
 from kiosk.errors import ConfigError
+from kiosk.fittings import Output, Turnstile
 from kiosk.model import Direction
 
 EXAMPLE = """\
@@ -100,12 +101,15 @@ def test_every_key_of_the_handbook_is_a_key_and_the_other_way_round() -> None:
         "timeslot_before_minutes timeslot_after_minutes accept_details_required settings_from_cloud hold_off_s "
         "stale_after_s",
         "scanner": "name kind device type layout baudrate prefix suffix idle_ms",
+        "output": "name kind pin active_low pulse_ms on lanes device led",
+        "turnstile": "name pin active_low timeout_s bounce_ms lanes",
         "sync": "batch_size upload_interval_s tickets_interval_s scans_interval_s",
         "display": "host port language",
     }
     assert set(Config.model_fields) == set(named)
     for section, keys in named.items():
-        model = Scanner if section == "scanner" else type(getattr(Config(), section))
+        several = {"scanner": Scanner, "output": Output, "turnstile": Turnstile}
+        model = several.get(section) or type(getattr(Config(), section))
         assert set(keys.split()) <= set(model.model_fields)
 
 
@@ -151,7 +155,7 @@ WRONG: dict[str, tuple[str, str]] = {
     "an unknown section": ("\n[gates]\nevents = []\n", "2: gates: unknown key; did you mean 'gate'?"),
     "a key outside every section": (
         "# first\nzzz = 1\n[gate]\n",
-        "2: zzz: unknown key; known here: cloud, device, display, gate, scanner, sync",
+        "2: zzz: unknown key; known here: cloud, device, display, gate, output, scanner, sync, turnstile",
     ),
     "an unknown section below a section": ("[gate]\n\n[gate.hold]\nx = 1\n", "3: gate.hold: unknown key; "),
     "a dotted key": ("\n\ngate.hold_of_s = 1\n", "3: gate.hold_of_s: unknown key; did you mean 'hold_off_s'?"),

@@ -37,6 +37,8 @@ from kiosk.model import (
     Ticket,
 )
 from kiosk.scanners.socket import ask
+from kiosk.signals import Signal, passage
+from kiosk.signals import signal as signal_of
 from kiosk.store import journal as journals
 from kiosk.store.cache import Cache, ElsewhereScan
 from kiosk.store.journal import Journal
@@ -446,6 +448,22 @@ def test_what_cannot_be_recorded_is_never_approved_and_shows_a_fault_until_somet
     assert reason(door.scan(ADA.barcode, 3)) is Reason.OK  # the guest who waits is not held off, and not in yet
     assert door.gate.fault is None
     assert [scan.barcode for scan in recorded(door.directory)] == ["BEFORE", ADA.barcode]
+
+
+def test_lamp_and_relay_are_told_after_the_commit_and_of_what_cannot_be_recorded_nothing_that_opens(door, caplog):
+    told = []
+    door.gate.show = lambda lane, answer: told.append((lane, passage(answer), len(recorded(door.directory))))
+    door.scan(ADA.barcode)
+    door.scan(ADA.barcode, 1)
+    door.scan("NOBODY", 2, lane="right")
+    assert told == [("left", Signal.APPROVED, 1), ("left", None, 1), ("right", None, 2)]
+
+
+def test_what_cannot_be_recorded_opens_nothing(door, full_disk):
+    told = []
+    door.gate.show = lambda lane, answer: told.append((passage(answer), signal_of(answer)))
+    assert door.scan(ADA.barcode).scan is None
+    assert told == [(None, Signal.SEE_STAFF)]
 
 
 def test_a_history_that_cannot_be_read_admits_nobody_and_ends_nothing(tmp_path, pen):

@@ -22,10 +22,11 @@ def test_the_example_is_a_right_configuration():
     assert config.parse(EXAMPLE, "example").device.id == "gate-north-1"
 
 
-@pytest.mark.parametrize("section", ["device", "cloud", "gate", "scanner", "sync", "display"])
+@pytest.mark.parametrize("section", ["device", "cloud", "gate", "scanner", "output", "turnstile", "sync", "display"])
 def test_the_example_names_every_key(section):
-    model = {"scanner": config.Scanner}.get(section) or config.Config.model_fields[section].annotation
-    body = re.search(rf"^\[\[?{section}\]\]?\n(.*?)(?=^\[|\Z)", EXAMPLE, re.MULTILINE | re.DOTALL)[1]
+    several = {"scanner": config.Scanner, "output": config.Output, "turnstile": config.Turnstile}
+    model = several.get(section) or config.Config.model_fields[section].annotation
+    body = re.search(rf"^#?\[\[?{section}\]\]?\n(.*?)(?=^#?\[|\Z)", EXAMPLE, re.MULTILINE | re.DOTALL)[1]
     assert set(re.findall(r"^#?([a-z_]+) = ", body, re.MULTILINE)) == set(model.model_fields)
 
 
@@ -61,3 +62,12 @@ def test_nothing_names_a_package_registry_or_a_machine_s_path():
     places = re.compile(rb"pypi\.org|pythonhosted|registry\.npmjs|deb\.debian\.org|/root/|/work/|/home/(?!kiosk)\w")
     own = Path(__file__)
     assert [path for path in tracked() if path != own and places.search(path.read_bytes())] == []
+
+
+def test_the_outputs_of_the_example_are_right_as_they_stand_there():
+    outputs = EXAMPLE[EXAMPLE.index("#[[output]]") : EXAMPLE.index("[sync]")]
+    lines = re.sub(r"^#(\[\[|[a-z_]+ = )", r"\1", outputs, flags=re.MULTILINE)
+    lines = lines.replace('lanes = ["left"]', "").replace('device = ""', "")
+    found = config.parse(lines, "example")
+    assert found.output[0].ms == 500
+    assert (found.turnstile[0].timeout_s, found.turnstile[0].bounce_ms) == (10.0, 20)

@@ -62,6 +62,29 @@ def test_systemd_understands_every_line(program, tmp_path):
     assert complaints == []
 
 
+OUTPUTS = SYSTEMD / "kiosk-gate.service.d" / "outputs.conf"
+
+
+def test_outputs_are_switched_off_however_the_gate_ended_and_may_be_opened_by_it():
+    parser = configparser.ConfigParser(interpolation=None)
+    parser.optionxform = str  # type: ignore[assignment,method-assign]
+    parser.read(OUTPUTS)
+    assert parser["Service"]["ExecStopPost"] == "-/opt/kiosk/bin/kiosk outputs --off"
+    assert parser["Service"]["SupplementaryGroups"].split() == ["gpio", "audio"]
+    assert unit("gate")["Service"]["WorkingDirectory"] == "%t/kiosk"  # lgpio makes a pipe where it is
+
+
+@pytest.mark.needs("systemd-analyze")
+def test_systemd_understands_the_lines_for_outputs(tmp_path):
+    copy = tmp_path / "kiosk-gate.service"
+    text = (SYSTEMD / copy.name).read_text().partition("[Install]")[0] + OUTPUTS.read_text()
+    text = text.replace("/opt/kiosk/bin/kiosk", shutil.which("true") or "").replace("User=kiosk", "User=root")
+    copy.write_text(text)
+    command = ["systemd-analyze", "verify", "--recursive-errors=yes", "--man=no", str(copy)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert [line for line in done.stderr.splitlines() if copy.name in line] == []
+
+
 @pytest.mark.parametrize("program", PROGRAMS)
 def test_a_program_that_hangs_is_noticed_and_a_card_that_hangs_for_a_while_kills_nobody(program):
     service = unit(program)["Service"]

@@ -57,6 +57,7 @@ SAID: dict[str, tuple[Verdict, str]] = {
         "Not on the list yet: scan again in a moment",
     ),
     "reissued": (verdict(Reason.REISSUED), "This ticket has a new code: ask for the new one"),
+    "annulled": (verdict(Reason.ANNULLED, annuls="7"), "The admission was taken back: may come in again"),
     "ambiguous": (verdict(Reason.AMBIGUOUS, count="2"), "2 tickets have this code: see staff"),
     "another event": (verdict(Reason.WRONG_EVENT, event="The Gala"), "Ticket is for another event: The Gala"),
     "invalid": (verdict(Reason.INVALID, status="INVALID"), "This ticket was cancelled"),

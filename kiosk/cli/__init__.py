@@ -24,6 +24,8 @@ COMMANDS = {
     "status": "Tell how the kiosk is doing.",
     "doctor": "Check everything, and say how to mend what is wrong.",
     "tickets": "Show, import and search the ticket list.",
+    "annul": "Take an admission back: its guest did not pass.",
+    "outputs": "Show lamps, relays and sounds, try one, switch all off.",
     "retry": "Hand refused scans out again.",
     "pin": "Set the PIN of the staff page.",
     "support-bundle": "Pack what somebody needs to help, without names, codes or keys.",

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ValidationError
 from kiosk import settings
 from kiosk.choices import Choices
 from kiosk.cli.options import Setup, with_setup
-from kiosk.config import Config
+from kiosk.config import MANY, Config
 from kiosk.settings import Joined, JoinedEvent, Settings
 from kiosk.store import alike
 from kiosk.store.alike import Ends
@@ -39,8 +39,9 @@ def command(setup: Setup) -> None:
         section = getattr(setup.config, name)
         if isinstance(section, BaseModel):
             _show(name, section)
-    for scanner in setup.config.scanner:
-        _show(f"scanner {scanner.name}", scanner)
+    for kind in MANY:
+        for each in getattr(setup.config, kind):
+            _show(f"{kind} {each.name}", each)
     with closing(Outlook(setup.config.device.data_dir)) as outlook:
         found, names, refused = _settings(outlook.settings()), outlook.event_names(), outlook.refused_rules()
         choices = outlook.choices()

@@ -49,7 +49,7 @@ def command(setup: Setup) -> None:
 
     \b
     kiosk display --config kiosk.toml
-    chromium --kiosk http://127.0.0.1:8080/
+    chromium --kiosk --autoplay-policy=no-user-gesture-required http://127.0.0.1:8080/
     """
     log_to_stderr("display")
     listener = _listen(setup)

@@ -17,7 +17,7 @@ from kiosk import __version__, clock, pulse
 from kiosk.cli.options import Setup, with_setup
 from kiosk.cli.status import display_answers, events_in_force
 from kiosk.config import Config
-from kiosk.doctor import programs, records, times
+from kiosk.doctor import outputs, programs, records, times
 from kiosk.doctor.finding import Colour, Finding, green, look, red, worst
 from kiosk.doctor.lanes import lanes
 from kiosk.doctor.machine import Machine, heat, power
@@ -63,6 +63,7 @@ def examine(setup: Setup, machine: Machine | None = None) -> list[Finding]:
         "data directory": partial(_storage, config, setup),
         "journal": partial(records.recorded, config.device.data_dir),
         "scanners": partial(_lanes, config, machine),
+        "outputs": partial(_outputs, config),
         "power": lambda: [power(machine.undervolted()), heat(machine.temperature_c())],
         "clock": partial(_clock, config),
         "programs": partial(_programs, config),
@@ -98,6 +99,11 @@ def _clock(config: Config) -> list[Finding]:
     said = (gate or {}).get("clock") if pulse.alive(gate) else None
     known_by = said.get("source") if isinstance(said, dict) and said.get("known") else None
     return [times.clock(clock.now(), newest, known_by)]
+
+
+def _outputs(config: Config) -> list[Finding]:
+    gate = pulse.feel(config.device.runtime_dir, "gate")
+    return outputs.outputs(config.output, config.turnstile, gate if pulse.alive(gate) else None, outputs.board())
 
 
 def _programs(config: Config) -> list[Finding]:

@@ -13,6 +13,7 @@ import click
 
 from kiosk import __version__, clock, config
 from kiosk.attempts import resumed
+from kiosk.cli.fitted import panel as fitted
 from kiosk.cli.opening import opened
 from kiosk.cli.options import Setup, log_to_stderr, on_signal, with_setup
 from kiosk.config import Scanner as ScannerConfig
@@ -20,7 +21,7 @@ from kiosk.desk import Desk
 from kiosk.errors import KioskError
 from kiosk.gate import Gate, Record
 from kiosk.lanes import Lane
-from kiosk.model import Moment, Passage, Reading, Rules, Scan, Ticket, Verdict
+from kiosk.model import Moment, Passage, Passed, Reading, Rules, Scan, Ticket, Verdict
 from kiosk.pulse import RECOVERY, Pulse, online
 from kiosk.scanners import socket as desk
 from kiosk.scanners.binding import Bindings
@@ -93,6 +94,8 @@ def _run(setup: Setup, lanes: list[Lane], journal: Keeper, tickets: TicketList, 
     reached = partial(online, setup.config.device.runtime_dir)
     waiting = Waiting(tickets, journal.want, reached, setup.config.gate.lookup_ms)
     gate = Gate(_Watched(journal, recording), tickets, rules, hold_off_s=setup.config.gate.hold_off_s, waiting=waiting)
+    panel = fitted(setup.config, rules.audible(setup.config.display), gate.passed)
+    gate.show = panel.show
     gate.suspicion = Suspicion(
         {scanner.name: scanner.layout for scanner in setup.config.scanner if scanner.kind == "hid"}
     )
@@ -112,13 +115,14 @@ def _run(setup: Setup, lanes: list[Lane], journal: Keeper, tickets: TicketList, 
     def beat() -> None:
         mind.move()
         timekeeper.tend()
-        _beat(pulse, gate, ears, rules, journal=journal.facts(), clock=timekeeper.facts())
+        _beat(pulse, gate, ears, rules, journal=journal.facts(), clock=timekeeper.facts(), **panel.facts())
         if any(scanner["connected"] for scanner in ears.state()):  # manual entry counts
             watchdog.ready(parts)
 
     failures: list[Exception] = []
     listening = threading.Thread(target=_listen, args=(ears, gate, failures), name="ears")
-    with closing(tickets), on_signal(gate.stop):
+    with closing(tickets), on_signal(gate.stop), closing(panel):
+        panel.start()
         listening.start()
         ears.tried.wait(OPENING_S)
         try:
@@ -162,6 +166,14 @@ class _Watched:
     def rest(self, now: Moment) -> None:
         with self._work.going_on():
             self._journal.rest(now)
+
+    def turn(self, seq: int, passed: Passed, moment: Moment) -> None:
+        with self._work.going_on():
+            self._journal.turn(seq, passed, moment)
+
+    def admission(self, seq: int) -> tuple[Scan | None, Passed | None]:
+        with self._work.going_on():
+            return self._journal.admission(seq)
 
 
 def _beat(pulse: Pulse, gate: Gate, ears: Ears, rules: Callable[[], Rules], **said: object) -> None:

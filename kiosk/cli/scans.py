@@ -15,7 +15,7 @@ from kiosk.cli.options import Setup, with_setup
 from kiosk.dating import Stamp
 from kiosk.errors import NoListYet
 from kiosk.model import Anchor, ClockQuality, Scan
-from kiosk.store import anchors, dates, journal, ledger
+from kiosk.store import anchors, dates, journal, ledger, turns
 from kiosk.store.database import from_ms, to_ms
 from kiosk.store.dates import Date
 
@@ -43,8 +43,9 @@ def rows(setup: Setup, since: int = 0) -> Iterator[dict[str, Any]]:
         return
     scans, deliveries = journal.scans_after(database, since), _Deliveries(setup, anchors.anchors(database))
     for batch in _batched(scans, 500):
-        states = deliveries.of(batch)
-        yield from (describe(scan, deliveries.date(scan)) | states[scan.seq] for scan in batch)
+        states, passed = deliveries.of(batch), turns.between(database, batch[0].seq, batch[-1].seq)
+        for scan in batch:
+            yield describe(scan, deliveries.date(scan)) | {"passed": passed.get(scan.seq)} | states[scan.seq]
 
 
 def describe(scan: Scan, date: Date | None = None) -> dict[str, Any]:

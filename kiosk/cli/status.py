@@ -43,6 +43,7 @@ def status(setup: Setup) -> dict[str, Any]:
         "sync": RUNNING if pulse.alive(sync) else DOWN,
         "display": RUNNING if display_answers(setup.config.display) else DOWN,
         "scanners": _scanners(setup, gate),
+        **_outputs(setup, gate),
         **_from_files(setup, (sync or {}).get("eta_s") if pulse.alive(sync) else None),
         "journal": _journal(setup, gate) | {"recovering": recovering},
         "cloud": _cloud(sync or {}),
@@ -89,6 +90,19 @@ def _scanners(setup: Setup, gate: dict[str, Any] | None) -> list[dict[str, Any]]
         {"name": scanner.name, "kind": scanner.kind, "device": scanner.device, "connected": False, "hint": None}
         for scanner in setup.config.scanner
     ]
+
+
+def _outputs(setup: Setup, gate: dict[str, Any] | None) -> dict[str, Any]:
+    """What the running gate says of its outputs and turnstiles; without it nobody knows."""
+    if gate is not None and pulse.alive(gate):
+        return {"outputs": gate.get("outputs") or [], "turnstiles": gate.get("turnstiles") or []}
+    unknown = "the gate does not run"
+    return {
+        "outputs": [{"name": o.name, "kind": o.kind, "problem": unknown} for o in setup.config.output],
+        "turnstiles": [
+            {"name": t.name, "problem": unknown, "missed": None, "unasked": 0} for t in setup.config.turnstile
+        ],
+    }
 
 
 def display_answers(display: config.Display) -> bool:
@@ -154,6 +168,17 @@ def _journal_lines(journal: dict[str, Any]) -> Iterator[str]:
             yield f"           the damaged files are kept in {recovered['quarantine']}"
 
 
+def _output_lines(found: dict[str, Any]) -> Iterator[str]:
+    for output in found["outputs"]:
+        yield f"output     {output['name']}: {output['kind']} {output['problem'] or 'works'}"
+    for turnstile in found["turnstiles"]:
+        yield f"turnstile  {turnstile['name']}: {turnstile['problem'] or 'works'}"
+        if (missed := turnstile["missed"]) is not None:
+            yield f"           scan {missed['seq']} at {missed['lane']} DID NOT PASS: see `kiosk annul`"
+        if turnstile["unasked"]:
+            yield f"           {turnstile['unasked']} passed who were not admitted here"
+
+
 def _lines(found: dict[str, Any]) -> Iterator[str]:
     """The same for people."""
     outbox, listed, counts, cloud = found["outbox"], found["tickets"], found["counts"], found["cloud"]
@@ -163,6 +188,7 @@ def _lines(found: dict[str, Any]) -> Iterator[str]:
         yield f"scanner    {scanner['name']}: {scanner['kind']} {scanner['device']} {plugged}"
         if scanner["hint"]:
             yield f"           {scanner['hint']}"
+    yield from _output_lines(found)
     age = f"{listed['ageSeconds']} s old" if listed["ageSeconds"] is not None else "never complete"
     yield f"tickets    {listed['total']}, {'complete' if listed['complete'] else 'INCOMPLETE'}, {age}"
     if listed["expected"] is not None:

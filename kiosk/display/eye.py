@@ -131,6 +131,7 @@ class Eye:
             ],
             "events": list(said.get("events") or []),
             "fault": short(said.get("fault")),
+            **_fittings(said),
             "notice": short((said.get("journal") or {}).get("notice")),
             "clockKnown": (said.get("clock") or {}).get("known") is not False,
         }
@@ -203,6 +204,17 @@ def _time(facts: dict[str, Any] | None, now: Moment) -> str:
     if said.get("known") is False:
         return ""
     return f"{(now.at - timedelta(seconds=said.get('aheadSeconds') or 0.0)).astimezone():%H:%M}"
+
+
+def _fittings(facts: dict[str, Any]) -> dict[str, Any]:
+    """Which outputs and turnstiles do not work, and who was admitted and did not pass."""
+    turnstiles = facts.get("turnstiles") or []
+    broken = [part for part in (*(facts.get("outputs") or []), *turnstiles) if part.get("problem")]
+    missed = [turnstile["missed"] for turnstile in turnstiles if turnstile.get("missed")]
+    return {
+        "outputs": [short(part["name"]) for part in broken],
+        "missed": [{"lane": short(one["lane"]), "seq": one["seq"]} for one in missed],
+    }
 
 
 def _ears_live(facts: dict[str, Any], now: Moment) -> bool:

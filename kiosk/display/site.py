@@ -12,13 +12,16 @@ from importlib.resources.abc import Traversable
 from pathlib import PurePath
 
 from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from kiosk import tones
 from kiosk.display.feed import Feed
+from kiosk.signals import Signal
 
 HEADERS = {
     "Content-Security-Policy": (
@@ -55,7 +58,18 @@ def site(feed: Feed, host: str, staff: Sequence[Route] = ()) -> ASGIApp:
     async def icon(_: Request) -> Response:  # browsers ask for one by themselves
         return Response(status_code=204)
 
-    own = [Route("/health", health), Route("/events", events), Route("/favicon.ico", icon)]
+    async def sound(request: Request) -> Response:
+        name = request.path_params["name"]
+        if name not in set(Signal):
+            return Response(status_code=404)
+        return Response(await run_in_threadpool(tones.wav, Signal(name)), media_type="audio/wav")
+
+    own = [
+        Route("/sounds/{name}.wav", sound),
+        Route("/health", health),
+        Route("/events", events),
+        Route("/favicon.ico", icon),
+    ]
     return Guard(Starlette(routes=[*pages, *own, *staff]), host)
 
 

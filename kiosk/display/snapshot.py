@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from kiosk import words
+from kiosk import signals, words
 from kiosk.model import Result, Scan
+from kiosk.signals import Signal
 
 MAX_TEXT = 160
 """How much of a text goes to the screen: what is longer could not be read from where a guest stands."""
@@ -70,6 +71,7 @@ def describe(scan: Scan, now: datetime, *, repeated: bool) -> dict[str, Any]:
         "codeEnd": scan.barcode[-4:],
         "repeated": repeated,
         "untimed": verdict.untimed,
+        "signal": signals.of(verdict, repeated=repeated),
     }
 
 
@@ -77,7 +79,7 @@ def refuse(lane: str, message: str) -> dict[str, Any]:
     """Say an answer that could not be recorded. It has no reason, and is never green."""
     nothing = dict.fromkeys(("seq", "reason", "ticketName", "name", "area", "row", "seat", "type", "codeEnd"))
     told = {"lane": short(lane), "headline": "STOP", "result": Result.DECLINED, "message": short(message)}
-    return {**nothing, **told, "repeated": False, "untimed": False}
+    return {**nothing, **told, "repeated": False, "untimed": False, "signal": Signal.SEE_STAFF}
 
 
 def short(text: str | None) -> str | None:

@@ -20,23 +20,23 @@ def salvage(path: Path) -> Config:
     found = Config()
     for name in Config.model_fields.keys() & tree.keys():
         try:
-            section = getattr(Config.model_validate({name: _kept(tree[name])}), name)
+            section = getattr(Config.model_validate({name: _kept(name, tree[name])}), name)
         except ValidationError:
             continue
         found = found.model_copy(update={name: section})
     return found
 
 
-def _kept(section: Any) -> Any:
-    """Of several scanners, those that are right."""
+def _kept(name: str, section: Any) -> Any:
+    """Of several scanners, outputs or turnstiles, those that are right."""
     if not isinstance(section, list):
         return section
-    return [one for one in section if _is_right(one)]
+    return [one for one in section if _is_right(name, one)]
 
 
-def _is_right(scanner: Any) -> bool:
+def _is_right(name: str, one: Any) -> bool:
     try:
-        Config.model_validate({"scanner": [scanner]})
+        Config.model_validate({name: [one]})
     except ValidationError:
         return False
     return True

@@ -1,8 +1,8 @@
 """Manual entry: a Unix socket on which staff's own programs hand in codes, as one more scanner.
 
 One JSON line in, `{"code": …, "type": "checkin" | "checkout" | null}`, one JSON line out, the answer. A line that says
-what to do, `{"do": …}`, is an order; `desk.py` says which there are. The socket lies in the runtime directory, readable
-by the kiosk's own user only.
+what to do, `{"do": …}`, is an order; `desk.py` says which there are. `{"annul": SEQ, "force": true | false}` takes an
+admission back. The socket lies in the runtime directory, readable by the kiosk's own user only.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any
 from kiosk import decode, hatch
 from kiosk.errors import GateNotRunning, ScannerLost
 from kiosk.hatch import MAX_CLIENTS, MAX_LINE
-from kiosk.model import Answer, Direction, Moment, Order, Reading
+from kiosk.model import Annulment, Answer, Direction, Moment, Order, Reading
 
 FILE = "gate.sock"
 
@@ -147,6 +147,8 @@ def _reading(line: bytes, lane: str, moment: Moment, client: _Client) -> Reading
         words = json.loads(line)
         if "do" in words:
             return Reading(lane, "", b"", moment, asker=client.tell, order=_order(words))
+        if "annul" in words:
+            return Reading(lane, "", b"", moment, asker=client.tell, annuls=_annulment(words))
         raw = words["code"].encode("utf-8", "surrogateescape")
         direction = Direction(words["type"]) if words.get("type") else None
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
@@ -162,13 +164,29 @@ def _order(words: dict[str, Any]) -> Order:
     return Order(str(words["do"]), {name: value for name, value in words.items() if name != "do"})
 
 
+def _annulment(words: dict[str, Any]) -> Annulment:
+    seq, force = words["annul"], words.get("force", False)
+    if type(seq) is not int or type(force) is not bool or not 0 < seq < 1 << 63:
+        raise ValueError("annul needs a scan's number")
+    return Annulment(seq, force)
+
+
 def ask(path: Path, code: str, direction: Direction | None) -> dict[str, Any]:
     """Hand a code to the running gate and return its answer. Raises GateNotRunning."""
     return bid(path, {"code": code, "type": direction})
 
 
+def annul(path: Path, seq: int, *, force: bool) -> dict[str, Any]:
+    """Have the running gate take an admission back and return its answer. Raises GateNotRunning."""
+    return bid(path, {"annul": seq, "force": force})
+
+
 def bid(path: Path, question: dict[str, object]) -> dict[str, Any]:
     """Give the running gate an order and return its answer. Raises GateNotRunning."""
+    try:
+        return hatch.ask(path, question)
+    except (OSError, ValueError) as error:
+        raise GateNotRunning(f"the gate does not answer on {path} ({error}): start `kiosk gate`") from error
     try:
         return hatch.ask(path, question)
     except (OSError, ValueError) as error:

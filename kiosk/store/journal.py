@@ -19,14 +19,28 @@ from typing import NamedTuple
 
 from kiosk import clock
 from kiosk.errors import Damaged, NoListYet, NotRecorded, StoreError
-from kiosk.model import Anchor, Direction, Moment, Parcel, Passage, Reading, Reason, Result, Scan, Ticket, Verdict
-from kiosk.store import anchors, pruning, scanrows, wanted
+from kiosk.model import (
+    ANNULS,
+    Anchor,
+    Direction,
+    Moment,
+    Parcel,
+    Passage,
+    Passed,
+    Reading,
+    Reason,
+    Result,
+    Scan,
+    Ticket,
+    Verdict,
+)
+from kiosk.store import anchors, pruning, scanrows, turns, wanted
 from kiosk.store.ballast import Ballast
 from kiosk.store.database import Schema, from_ms, is_damage, open_for_reading, open_for_writing, to_ms, transaction
 from kiosk.store.pruning import Pruning
 from kiosk.store.scanrows import COLUMNS, INSERT, as_row, as_scan, uuid7
 
-SCHEMA = Schema("journal", (scanrows.TABLE, (wanted.TABLE,), pruning.TABLES, (anchors.TABLE,)))
+SCHEMA = Schema("journal", (scanrows.TABLE, (wanted.TABLE,), pruning.TABLES, (anchors.TABLE,), (turns.TABLE,)))
 
 FILE = "journal.db"
 PAGES_BEFORE_CHECKPOINT = 500
@@ -48,8 +62,8 @@ FROM scan WHERE seq IN (SELECT value FROM json_each(?)) ORDER BY seq
 
 
 _PASSAGES = f"""
-SELECT seq, type, time_ms, device_id FROM passage WHERE ticket_id = ?1 UNION ALL
-SELECT seq, type, {anchors.KNOWN_MS}, device_id FROM scan WHERE ticket_id = ?1 AND result = 'approved' ORDER BY 1
+SELECT seq, type, time_ms, device_id, NULL FROM passage WHERE ticket_id = ?1 UNION ALL
+SELECT seq, type, {anchors.KNOWN_MS}, device_id, iif(reason = 'annulled', facts, NULL) FROM scan WHERE ticket_id = ?1 AND result = 'approved' ORDER BY 1
 """  # noqa: S608  # a constant
 
 
@@ -159,6 +173,18 @@ class Journal:
         with _or_not_recorded():
             return anchors.high_water_ms(self._database)
 
+    def turn(self, seq: int, passed: Passed, moment: Moment) -> None:
+        """Write down what the turnstile said of a scan. Raises NotRecorded."""
+        with _or_not_recorded(), transaction(self._database):
+            turns.add(self._database, seq, passed, moment)
+        self._unfolded += 1
+
+    def admission(self, seq: int) -> tuple[Scan | None, Passed | None]:
+        """Return a scan, if there is one of this number, and what the turnstile said of it. Raises NotRecorded."""
+        with _or_not_recorded():
+            found = scans(self._database, [seq])
+            return (found[0] if found else None), turns.between(self._database, seq, seq).get(seq)
+
     def history(self, ticket: Ticket) -> Sequence[Passage]:
         """Return the ticket's approved scans at this door, in order. Raises NotRecorded."""
         with _or_not_recorded():
@@ -217,9 +243,17 @@ def reader(directory: Path) -> sqlite3.Connection:
 
 
 def passages(database: sqlite3.Connection, ticket_id: str) -> Sequence[Passage]:
-    """Return the ticket's approved scans in order, those that are no longer kept included."""
-    rows = database.execute(_PASSAGES, (ticket_id,))
-    return [Passage(Direction(kind), from_ms(time_ms), gate) for _, kind, time_ms, gate in rows]
+    """Return the ticket's approved scans in order, those that are no longer kept included.
+
+    An admission that was taken back never was one, and what took it back is none.
+    """
+    rows = database.execute(_PASSAGES, (ticket_id,)).fetchall()
+    annulled = {int(json.loads(facts)[ANNULS]) for *_, facts in rows if facts is not None}
+    return [
+        Passage(Direction(kind), from_ms(time_ms), gate, seq)
+        for seq, kind, time_ms, gate, facts in rows
+        if facts is None and seq not in annulled
+    ]
 
 
 def last_seq(database: sqlite3.Connection) -> int:

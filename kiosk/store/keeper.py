@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from kiosk.errors import Damaged, NotRecorded, StoreError
-from kiosk.model import Anchor, Moment, Passage, Reading, Scan, Ticket, Verdict
+from kiosk.model import Anchor, Moment, Passage, Passed, Reading, Scan, Ticket, Verdict
 from kiosk.store import backup, recovery, salvage, witness
 from kiosk.store.database import is_damage
 from kiosk.store.journal import FILE, SCHEMA, Journal, reader
@@ -69,6 +69,12 @@ class Keeper:
 
     def want(self, barcode: str, moment: Moment) -> None:
         self._mended(lambda journal: journal.want(barcode, moment))
+
+    def turn(self, seq: int, passed: Passed, moment: Moment) -> None:
+        self._mended(lambda journal: journal.turn(seq, passed, moment))
+
+    def admission(self, seq: int) -> tuple[Scan | None, Passed | None]:
+        return self._mended(lambda journal: journal.admission(seq))
 
     def history(self, ticket: Ticket) -> Sequence[Passage]:
         return self._mended(lambda journal: journal.history(ticket))

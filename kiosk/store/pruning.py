@@ -58,6 +58,11 @@ LOOK_BACK = 1_000
 
 SETTLED = frozenset({Delivery.ACKED, Delivery.LOCAL})
 
+_TAKEN_BACK = (
+    "SELECT 1 FROM scan AS later WHERE later.ticket_id = scan.ticket_id AND later.result = 'approved' "
+    "AND later.reason = 'annulled' AND json_extract(later.facts, '$.annuls') = CAST(scan.seq AS TEXT)"
+)
+
 _CHOSEN = "FROM scan WHERE seq IN (SELECT value FROM json_each(?))"
 
 
@@ -147,11 +152,13 @@ def _take_away(database: sqlite3.Connection, numbers: Sequence[int], at_ms: int,
         )
         database.execute(
             f"INSERT INTO passage SELECT ticket_id, seq, type, time_ms, device_id {_CHOSEN} "
-            "AND result = 'approved' AND ticket_id IS NOT NULL",
+            "AND result = 'approved' AND ticket_id IS NOT NULL AND reason <> 'annulled' "
+            f"AND NOT EXISTS ({_TAKEN_BACK})",
             (chosen,),
         )
         database.executemany(
             "UPDATE passage SET time_ms = ? WHERE seq = ? AND ticket_id = (SELECT ticket_id FROM scan WHERE seq = ?)",
             [(dated[seq].time_ms, seq, seq) for seq in numbers if seq in dated],
         )
+        database.execute("DELETE FROM turn WHERE seq IN (SELECT value FROM json_each(?))", (chosen,))
         database.execute(f"DELETE {_CHOSEN}", (chosen,))

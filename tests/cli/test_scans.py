@@ -18,7 +18,7 @@ from kiosk.store.ledger import Entry, Ledger
 FIELDS = [
     "seq", "time", "barcode", "type", "scanResult", "reason", "message", "ticketId", "eventId", "ticketTypeId",
     "ticketName", "name", "deviceId", "scanner", "clock", "wallTime", "timeEstimated", "rule", "why",
-    "delivery", "deliveryError",
+    "passed", "delivery", "deliveryError",
 ]  # fmt: skip
 START = datetime(2030, 1, 23, 23, tzinfo=UTC)
 TICKET = Ticket("t-1", "CODE00001", "fest", "standing", "Standing", "Ada Lovelace")
@@ -60,7 +60,7 @@ def test_a_scan_is_told_with_all_its_fields_one_object_a_line(kiosk, record):
         "scanResult": "approved", "reason": "ok", "message": "Welcome", "ticketId": "t-1", "eventId": "fest",
         "ticketTypeId": "standing", "ticketName": "Standing", "name": "Ada Lovelace", "deviceId": "gate-north-1",
         "scanner": "left", "clock": "guessed", "wallTime": None, "timeEstimated": False, "rule": None, "why": None,
-        "delivery": "pending", "deliveryError": None,
+        "passed": None, "delivery": "pending", "deliveryError": None,
     }  # fmt: skip
     assert (second["reason"], second["ticketId"], second["delivery"]) == ("unknown", None, "local")
 

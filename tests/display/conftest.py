@@ -28,7 +28,7 @@ EVENT_ID = "e1"
 CHROMIUM = Path("/usr/bin/chromium")
 ARGUMENTS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
+    "--disable-component-update", "--disable-sync", "--autoplay-policy=no-user-gesture-required",
 ]  # fmt: skip
 TICKET = Ticket("t1", "ABCD1234", EVENT_ID, "tt1", ticket_name="Weekend", name="Zoë Müller")
 

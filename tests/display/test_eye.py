@@ -42,6 +42,8 @@ def test_it_says_at_once_how_everything_is(door, eye):
         "fault": None,
         "notice": None,
         "clockKnown": True,
+        "outputs": [],
+        "missed": [],
     }
     assert found["tickets"] == {
         "total": 3, "complete": True, "ageSeconds": 0, "old": False, "expected": None, "refused": [],
@@ -300,3 +302,13 @@ def test_the_time_on_the_screen_is_what_the_gate_knows_and_none_where_nobody_kno
     assert facts(eye.look(now))["time"] == f"{real.astimezone():%H:%M}"
     door.beat(clock={"known": False, "aheadSeconds": None})
     assert facts(eye.look(replace(now, boottime_ns=now.boottime_ns + 2_000_000_000)))["time"] == ""
+
+
+def test_it_names_what_does_not_work_and_who_did_not_pass(door, eye):
+    door.beat(
+        outputs=[{"name": "barrier", "problem": "hangs"}, {"name": "red", "problem": None}],
+        turnstiles=[{"name": "drum", "problem": "GPIO27: busy", "missed": {"seq": 17, "lane": "left"}}],
+    )
+    gate = facts(eye.look(clock.now()))["gate"]
+    assert gate["outputs"] == ["barrier", "drum"]
+    assert gate["missed"] == [{"lane": "left", "seq": 17}]

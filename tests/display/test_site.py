@@ -10,7 +10,7 @@ from kiosk.display.feed import Feed
 from kiosk.display.site import site
 
 FOLDER = Path(kiosk.display.__file__).parent / "page"
-PAGES = ["/", "/staff", "/health"] + [
+PAGES = ["/", "/staff", "/health", "/sounds/approved.wav"] + [
     f"/{path.relative_to(FOLDER)}" for path in sorted(FOLDER.rglob("*")) if path.suffix in {".css", ".js", ".svg"}
 ]
 

@@ -16,7 +16,7 @@ import pytest
 from kiosk import clock
 from kiosk.decode import NOT_TEXT, TOO_LONG
 from kiosk.errors import GateNotRunning, ScannerLost
-from kiosk.model import Answer, Direction, Moment, Reason, Result, Scan, Verdict
+from kiosk.model import Annulment, Answer, Direction, Moment, Reason, Result, Scan, Verdict
 from kiosk.scanners import socket as desk
 from kiosk.scanners.socket import MAX_CLIENTS, MAX_LINE, SocketScanner, ask
 
@@ -432,3 +432,29 @@ def test_asking_a_gate_that_dies_instead_of_answering_says_so(path, said):
         with pytest.raises(GateNotRunning):
             ask(path, "TKT1", None)
         dying.join(PATIENCE_S)
+
+
+# --- taking an admission back ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("words", "wish"), [({"annul": 17}, Annulment(17)), ({"annul": 17, "force": True}, Annulment(17, force=True))]
+)
+def test_the_wish_to_take_an_admission_back_is_no_code(scanner, dial, words, wish):
+    client = dial()
+    client.sendall(json.dumps(words).encode() + b"\n")
+    (reading,) = heard(scanner, 1)
+    assert (reading.annuls, reading.code, reading.lane) == (wish, "", "manual")
+    reading.asker(ANSWER)
+    assert line_of(client) == TOLD
+
+
+@pytest.mark.parametrize(
+    "words",
+    [*({"annul": wrong} for wrong in ("17", 0, -1, 1.5, True, 1 << 63)), {"annul": 1, "force": 1}],
+)
+def test_a_wish_without_a_scan_s_number_is_refused(scanner, dial, words):
+    client = dial()
+    client.sendall(json.dumps(words).encode() + b"\n")
+    assert settled(scanner) == []
+    assert "annul needs a scan's number" in line_of(client)["message"]

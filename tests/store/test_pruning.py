@@ -17,8 +17,21 @@ from hypothesis import strategies as st
 
 from kiosk.dating import Stamp
 from kiosk.errors import NotRecorded
-from kiosk.model import ClockQuality, Delivery, Direction, Moment, Reading, Reason, Result, Ticket, Verdict
+from kiosk.model import (
+    ANNULS,
+    ClockQuality,
+    Delivery,
+    Direction,
+    Moment,
+    Passed,
+    Reading,
+    Reason,
+    Result,
+    Ticket,
+    Verdict,
+)
 from kiosk.store import journal as journals
+from kiosk.store import turns
 from kiosk.store.database import to_ms
 from kiosk.store.dates import Date
 from kiosk.store.journal import Counts, Journal
@@ -96,6 +109,20 @@ class Door:
 def door(tmp_path):
     with closing(Door(tmp_path)) as opened:
         yield opened
+
+
+def test_an_admission_that_was_taken_back_leaves_nothing_that_keeps_the_ticket_out(door):
+    back = replace(IN, direction=Direction.CHECKOUT, reason=Reason.ANNULLED, facts={ANNULS: "1"})
+    door.record(40)
+    door.record(40, verdict=back)
+    door.record(0)
+    door.journal.turn(1, Passed.TIMED_OUT, moment())
+    assert [passage.direction for passage in door.journal.history(IN.ticket)] == [Direction.CHECKIN]
+    door.settle()
+    assert door.rest() == [3]
+    assert [passage.direction for passage in door.journal.history(IN.ticket)] == [Direction.CHECKIN]
+    assert door.counts().inside == 1
+    assert turns.between(door.seen, 1, 9) == {}
 
 
 # --- what goes -------------------------------------------------------------------------------------------------------
@@ -453,7 +480,7 @@ def test_a_journal_of_the_version_before_keeps_everything_and_can_prune_from_the
     with closing(Door(old, None)) as door:
         door.record(50, 40, 0)
     with closing(sqlite3.connect(old / journals.FILE, isolation_level=None)) as database:
-        for table in ("pruned", "tally", "passage", "clock_anchor"):
+        for table in ("pruned", "tally", "passage", "clock_anchor", "turn"):
             database.execute(f"DROP TABLE {table}")
         database.execute("DROP TRIGGER scan_is_removed_by_retention_only")
         database.execute(

@@ -4,6 +4,7 @@
 
 import { write } from "./snapshot.js";
 import { paintReady } from "./ready.js";
+import { silenced, sound } from "./sound.js";
 import { drawCurtains, faceOf, paintVerdict } from "./verdict.js";
 
 /** @typedef {import("./snapshot.js").Snapshot} Snapshot */
@@ -32,15 +33,16 @@ function call() {
 /** @param {Snapshot} snapshot */
 function hear(snapshot) {
   if (latest && latest.version !== snapshot.version) location.reload();
+  const news = latest !== null;
   latest = snapshot;
   heardAt = performance.now();
-  stage(snapshot);
+  stage(snapshot, news);
   paint();
-  paintReady(snapshot);
+  paintReady(snapshot, snapshot.sound && silenced());
 }
 
-/** @param {Snapshot} snapshot */
-function stage(snapshot) {
+/** @param {Snapshot} snapshot @param {boolean} news */
+function stage(snapshot, news) {
   const { shown, revealSeconds } = snapshot;
   if (!shown) {
     endsAt = -Infinity;
@@ -50,6 +52,7 @@ function stage(snapshot) {
     verdictFace = faceOf(shown);
     paintVerdict(shown, snapshot);
     drawCurtains(Math.max(0, left), revealSeconds * 1000);
+    sound(shown, snapshot.sound, news);
   }
   showing = shown?.showing ?? null;
 }

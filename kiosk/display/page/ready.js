@@ -8,8 +8,8 @@ import { doors, element, sign, write } from "./snapshot.js";
 /** @typedef {{text: string, bad: boolean, reason?: boolean}} Banner */
 /** @typedef {{label: string, value: string, more?: string, bad?: boolean}} Tile */
 
-/** @param {Snapshot} snapshot */
-export function paintReady(snapshot) {
+/** @param {Snapshot} snapshot @param {boolean} silenced */
+export function paintReady(snapshot, silenced) {
   const { word, hint, shape, bad } = prompt(snapshot);
   element("ready").dataset.mood = bad ? "bad" : "good";
   write("word", word);
@@ -18,7 +18,7 @@ export function paintReady(snapshot) {
   write("device", snapshot.deviceId);
   write("names", snapshot.eventNames.join(" · "));
   write("clock", snapshot.time);
-  paintList("banners", banners(snapshot), banner);
+  paintList("banners", banners(snapshot, silenced), banner);
   paintList("tiles", tiles(snapshot), tile);
 }
 
@@ -70,14 +70,16 @@ function prompt({ gate }) {
   return { word: "Ready", hint: "Hold your ticket to the scanner", shape: "code" };
 }
 
-/** @param {Snapshot} snapshot @returns {Banner[]} */
-function banners({ gate, tickets, outbox, disk, syncAlive, online, cloudProblem, deliveryRefused }) {
+/** @param {Snapshot} snapshot @param {boolean} silenced @returns {Banner[]} */
+function banners({ gate, tickets, outbox, disk, syncAlive, online, cloudProblem, deliveryRefused }, silenced) {
   const missing = gate.scanners.filter((scanner) => !scanner.connected && scanner.kind !== "replay");
   const open = gate.events.length > 0;
   const bad = [
     gate.fault && `Fault: ${gate.fault}`,
     gate.notice,
     !open && "The gate is closed: no event is selected",
+    ...gate.missed.map(({ lane, seq }) => `Admitted, did not pass: “${lane}”, scan ${seq}`),
+    ...gate.outputs.map((name) => `“${name}” does not work`),
     ...missing.map((scanner) => `Scanner “${scanner.name}” is missing`),
     outbox?.refused && `${number(outbox.refused)} scans were refused by the cloud`,
     !tickets && "The ticket list cannot be read",
@@ -87,6 +89,7 @@ function banners({ gate, tickets, outbox, disk, syncAlive, online, cloudProblem,
   const worth = [
     open && tickets && !tickets.complete && "The ticket list is incomplete",
     disk,
+    silenced && "No sound: the browser wants --autoplay-policy=no-user-gesture-required",
     tickets?.complete && tickets.old && `The ticket list is ${age(tickets.ageSeconds)} old`,
     !gate.clockKnown && "The clock is not set: nothing is checked by time. See “kiosk clock”",
     !syncAlive && "Deliveries have stopped: scans are kept here",
