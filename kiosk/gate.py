@@ -221,7 +221,7 @@ class Gate:
     def judge(self, reading: Reading, lookup: Lookup) -> Answer:
         """Decide on a ticket that staff have found, record it, and show it."""
         case = Case(reading, self._rules(), reading.code)
-        return self._shown(case, self._judge(case, lookup))
+        return self._by_hand(case, self._judge(case, lookup))
 
     def record(self, reading: Reading, verdict: Verdict) -> Answer:
         """Record a verdict that people came to, and show it."""
@@ -233,7 +233,11 @@ class Gate:
             return self._not_recorded(error)
         self.fault = None
         case = Case(reading, self._rules(), reading.code)
-        return self._shown(case, Answer(scan, words.sentence(verdict, reading.moment.at)))
+        return self._by_hand(case, Answer(scan, words.sentence(verdict, reading.moment.at)))
+
+    def _by_hand(self, case: Case, answer: Answer) -> Answer:
+        self._put_up(case, answer)
+        return self._noted(case, answer)
 
     @staticmethod
     def _may_be_new(case: Case, lookup: Lookup) -> bool:
@@ -253,12 +257,17 @@ class Gate:
         self._tell(case, self._judge(case, lookup, unanswered=lookup.unknown and not answered))
 
     def _tell(self, case: Case, answer: Answer) -> Answer:
-        self._show(case, answer)
+        self._put_up(case, answer)
         for asker in case.askers:
             asker(answer)
-        return self._shown(case, answer)
+        return self._noted(case, answer)
 
-    def _show(self, case: Case, answer: Answer) -> None:
+    def _put_up(self, case: Case, answer: Answer) -> None:
+        self.shown = Shown(self.shown.turn + 1, case.reading.lane, answer)
+        if self.show is not None:
+            self.show(case.reading.lane, answer)
+
+    def _noted(self, case: Case, answer: Answer) -> Answer:
         if answer.scan is None or answer.repeated:
             self._untold = True  # there is no new row by which the display would notice
         else:

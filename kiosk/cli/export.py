@@ -29,8 +29,8 @@ STANDARD_OUTPUT = Path("-")
 
 FIELDS = (
     "seq", "time", "barcode", "type", "scanResult", "reason", "message", "ticketId", "eventId", "ticketTypeId",
-    "ticketName", "name", "deviceId", "scanner", "clock", "wallTime", "timeEstimated", "rule", "why", "passed", "delivery",
-    "deliveryError",
+    "ticketName", "name", "deviceId", "scanner", "clock", "wallTime", "timeEstimated", "rule", "why", "passed",
+    "delivery", "deliveryError",
 )  # fmt: skip
 """The columns of a table, which has its header before there is any scan."""
 

@@ -63,7 +63,8 @@ FROM scan WHERE seq IN (SELECT value FROM json_each(?)) ORDER BY seq
 
 _PASSAGES = f"""
 SELECT seq, type, time_ms, device_id, NULL FROM passage WHERE ticket_id = ?1 UNION ALL
-SELECT seq, type, {anchors.KNOWN_MS}, device_id, iif(reason = 'annulled', facts, NULL) FROM scan WHERE ticket_id = ?1 AND result = 'approved' ORDER BY 1
+SELECT seq, type, {anchors.KNOWN_MS}, device_id, iif(reason = 'annulled', facts, NULL)
+FROM scan WHERE ticket_id = ?1 AND result = 'approved' ORDER BY 1
 """  # noqa: S608  # a constant
 
 

@@ -167,7 +167,7 @@ def test_a_journal_of_an_older_version_is_not_taken_for_an_empty_one(kiosk):
     evening(kiosk.data_dir, Delivery.PENDING)
     (kiosk.data_dir / "ledger.db").unlink()
     with closing(sqlite3.connect(kiosk.data_dir / "journal.db", isolation_level=None)) as journal:
-        for table in ("clock_anchor", "pruned", "tally", "passage", "wanted"):
+        for table in ("turn", "clock_anchor", "pruned", "tally", "passage", "wanted"):
             journal.execute(f"DROP TABLE {table}")
         journal.execute("DROP TRIGGER scan_is_removed_by_retention_only")
         journal.execute(
