@@ -20,7 +20,20 @@ from typing import Protocol
 
 from kiosk import admit, clock, words
 from kiosk.errors import NotRecorded
-from kiosk.model import UNANSWERED, Answer, Direction, Lookup, Moment, Passage, Reading, Rules, Scan, Ticket, Verdict
+from kiosk.model import (
+    UNANSWERED,
+    Answer,
+    Direction,
+    Lookup,
+    Moment,
+    Notice,
+    Passage,
+    Reading,
+    Rules,
+    Scan,
+    Ticket,
+    Verdict,
+)
 from kiosk.pulse import BEAT_S
 from kiosk.suspicion import Suspicion
 from kiosk.waiting import LOOK_S, Case, Waiting, Word
@@ -28,8 +41,6 @@ from kiosk.waiting import LOOK_S, Case, Waiting, Word
 log = logging.getLogger(__name__)
 
 LAST_ANSWERS_S = 1.0
-
-NO_EVENT = "The gate is closed: no event is selected"
 
 
 class List(Word, Protocol):
@@ -215,7 +226,7 @@ class Gate:
     def _judge(self, case: Case, lookup: Lookup, *, unanswered: bool = False) -> Answer:
         reading, now = case.reading, case.reading.moment
         if not case.rules.events:
-            return Answer(None, NO_EVENT)
+            return _unrecorded(Notice.NO_EVENT)
         try:
             verdict = admit.decide(reading, lookup, self._history, case.rules, now.at)
             if unanswered:
@@ -226,7 +237,7 @@ class Gate:
         except NotRecorded as error:
             log.error("a scan could not be recorded: %s", error)
             self.fault = str(error)
-            return Answer(None, words.NOT_RECORDED)
+            return _unrecorded(Notice.NOT_RECORDED)
         self.fault = None
         answer = Answer(scan, words.sentence(verdict, now.at))
         if reading.flaw is None:
@@ -250,6 +261,10 @@ class Gate:
         except NotRecorded as error:
             if str(error) != self.fault:  # else it is known, and on the screen
                 log.warning("the journal could not be tidied: %s", error)
+
+
+def _unrecorded(notice: Notice) -> Answer:
+    return Answer(None, words.notice(notice), notice=notice)
 
 
 def _log(scan: Scan) -> None:

@@ -10,7 +10,7 @@ from functools import partial
 
 import click
 
-from kiosk import clock
+from kiosk import clock, languages
 from kiosk.cli.options import Setup, log_to_stderr, on_signal, with_setup
 from kiosk.cli.status import display_answers
 from kiosk.config import Display
@@ -51,10 +51,11 @@ def command(setup: Setup) -> None:
 
 def _run(setup: Setup, listener: socket.socket) -> None:
     feed, stop = Feed(clock.boottime_ns), queue.SimpleQueue[None]()
-    service = Service(site(feed, setup.config.display.host), listener)
+    language = languages.read(setup.config.display.language)
+    service = Service(site(feed, setup.config.display.host, language), listener)
     with ExitStack() as stack:
         stack.enter_context(on_signal(partial(stop.put, None)))
-        eye = stack.enter_context(closing(Eye(setup.config)))
+        eye = stack.enter_context(closing(Eye(setup.config, language)))
         stack.enter_context(service)
         stack.callback(feed.close)
         watchdog, eyes = stack.enter_context(Watchdog()), Mark()

@@ -10,11 +10,12 @@ from typing import Any
 
 import click
 
-from kiosk import words
+from kiosk import languages, words
 from kiosk.cli.options import Setup, with_setup
 from kiosk.errors import NoListYet
 from kiosk.model import Scan
 from kiosk.store import journal, ledger
+from kiosk.words import Language
 
 
 @click.command("scans")
@@ -38,13 +39,13 @@ def rows(setup: Setup, since: int = 0) -> Iterator[dict[str, Any]]:
         scans = journal.scans_after(journal.reader(directory), since)
     except NoListYet:
         return
-    deliveries = _Deliveries(setup)
+    deliveries, language = _Deliveries(setup), languages.read(setup.config.display.language)
     for batch in _batched(scans, 500):
         states = deliveries.of(batch)
-        yield from (describe(scan) | states[scan.seq] for scan in batch)
+        yield from (describe(scan, language) | states[scan.seq] for scan in batch)
 
 
-def describe(scan: Scan) -> dict[str, Any]:
+def describe(scan: Scan, language: Language) -> dict[str, Any]:
     """Return one scan by the names of the interface; its message in words, as of then."""
     ticket = scan.verdict.ticket
     return {
@@ -54,7 +55,7 @@ def describe(scan: Scan) -> dict[str, Any]:
         "type": scan.verdict.direction,
         "scanResult": scan.verdict.result,
         "reason": scan.verdict.reason,
-        "message": words.sentence(scan.verdict, scan.at),
+        "message": words.sentence(scan.verdict, scan.at, language),
         "ticketId": ticket.id if ticket is not None else None,
         "eventId": ticket.event_id if ticket is not None else None,
         "ticketTypeId": ticket.ticket_type_id if ticket is not None else None,
@@ -64,6 +65,7 @@ def describe(scan: Scan) -> dict[str, Any]:
         "scanner": scan.lane,
         "clock": scan.moment.quality,
         "rule": scan.verdict.rule,
+        "flaw": scan.verdict.facts.get("flaw"),
     }
 
 

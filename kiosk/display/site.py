@@ -15,7 +15,9 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response, Strea
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from kiosk import languages
 from kiosk.display.feed import Feed
+from kiosk.words import ENGLISH, Language
 
 HEADERS = {
     "Content-Security-Policy": (
@@ -33,13 +35,17 @@ RETRY = b"retry: 500\n\n"
 """How soon a browser comes back when the stream breaks, in milliseconds."""
 
 
-def site(feed: Feed, host: str) -> ASGIApp:
-    """Return the application; `host` is the configured one."""
+def site(feed: Feed, host: str, language: Language = ENGLISH) -> ASGIApp:
+    """Return the application; `host` is the configured one, `language` that of the pages."""
+    texts = languages.page(language)
     folder = (files("kiosk.display") / "page").iterdir()
     pages = [_page(file) for file in folder if PurePath(file.name).suffix in MEDIA_TYPES]
 
     async def health(_: Request) -> Response:
         return JSONResponse({"ok": True})
+
+    async def words(_: Request) -> Response:
+        return JSONResponse(texts)
 
     async def events(request: Request) -> Response:
         if request.method == "HEAD":
@@ -49,7 +55,7 @@ def site(feed: Feed, host: str) -> ASGIApp:
     async def icon(_: Request) -> Response:  # browsers ask for one by themselves
         return Response(status_code=204)
 
-    own = [Route("/health", health), Route("/events", events), Route("/favicon.ico", icon)]
+    own = [Route("/health", health), Route("/events", events), Route("/words", words), Route("/favicon.ico", icon)]
     return Guard(Starlette(routes=[*pages, *own]), host)
 
 

@@ -1,12 +1,25 @@
 """Who may have the pages, and with which headers."""
 
+import re
+
 import httpx
 import pytest
 
 from kiosk.display.feed import Feed
 from kiosk.display.site import site
 
-PAGES = ["/", "/page.css", "/over.css", "/page.js", "/ready.js", "/verdict.js", "/snapshot.js", "/health"]
+PAGES = [
+    "/",
+    "/page.css",
+    "/over.css",
+    "/page.js",
+    "/ready.js",
+    "/verdict.js",
+    "/snapshot.js",
+    "/words.js",
+    "/words",
+    "/health",
+]
 
 
 @pytest.fixture
@@ -83,6 +96,8 @@ def test_the_page_needs_nothing_from_outside_and_holds_nothing_inline(ask):
     assert "http" not in page
     assert "style=" not in page
     assert '<script type="module" src="/page.js"></script>' in page
+    ids = re.findall(r'\bid="([^"]+)"', page)
+    assert len(set(ids)) == len(ids)
     scripts = "".join(ask(path).text for path in PAGES if path.endswith(".js"))
     assert not [word for word in ("innerHTML", "outerHTML", "insertAdjacent", "eval(", "http") if word in scripts]
 
