@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from kiosk.errors import ConfigError
 from kiosk.fittings import Output, Turnstile, misfits
 from kiosk.model import Direction
-from kiosk.values import DialectName, FilePath, LayoutName, Minutes, RuleName, Seconds, Sent, Url, Word
+from kiosk.values import DialectName, FilePath, LanguageName, LayoutName, Minutes, RuleName, Seconds, Sent, Url, Word
 from kiosk.variants import RULES
 
 DEFAULT_PATH = Path("/etc/kiosk/kiosk.toml")
@@ -131,7 +131,7 @@ class Sync(_Section):
 class Display(_Section):
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=1, le=65_535)] = 8080
-    language: Literal["en"] = "en"
+    language: LanguageName = "en"
     scan_reveal_s: Annotated[float, Field(ge=1, le=60)] = 3.0
     pin_file: FilePath | None = None
     staff_from_network: bool = False

@@ -7,6 +7,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from kiosk import words
+
 MOUNTS = Path("/proc/self/mountinfo")
 ESCAPED = re.compile(r"\\([0-7]{3})")
 VOLATILE = frozenset({"tmpfs", "ramfs", "overlay"})
@@ -44,12 +46,12 @@ def volume(directory: Path) -> Volume:
     return Volume(kind, free, size, options, sizes.f_files, sizes.f_favail)
 
 
-def warning(found: Volume) -> str | None:
+def warning(found: Volume, language: words.Language = words.ENGLISH) -> str | None:
     """Say what little room there is, and what that means; None while there is enough."""
     if found.free >= SCARCE:
         return None
-    megabytes = f"Only {found.free // 1_000_000} MB are free on the disk"
-    return f"{megabytes}: no new ticket list is taken in, scans only while it lasts" if found.free < LOW else megabytes
+    text = words.LOW if found.free < LOW else words.SCARCE
+    return language.say(text, {"megabytes": str(found.free // 1_000_000)})
 
 
 def is_low(directory: Path) -> bool:

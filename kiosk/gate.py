@@ -28,6 +28,7 @@ from kiosk.model import (
     Direction,
     Lookup,
     Moment,
+    Notice,
     Order,
     Passage,
     Passed,
@@ -45,8 +46,6 @@ from kiosk.waiting import LOOK_S, Case, Waiting, Word
 log = logging.getLogger(__name__)
 
 LAST_ANSWERS_S = 1.0
-
-NO_EVENT = "The gate is closed: no event is selected"
 
 
 class List(Word, Protocol):
@@ -226,7 +225,7 @@ class Gate:
     def record(self, reading: Reading, verdict: Verdict) -> Answer:
         """Record a verdict that people came to, and show it."""
         if not self._rules().events:
-            return Answer(None, NO_EVENT)
+            return _unrecorded(Notice.NO_EVENT)
         try:
             scan = self._journal.append(reading, verdict)
         except NotRecorded as error:
@@ -304,7 +303,7 @@ class Gate:
         reading, now = case.reading, self.time(case.reading.moment)
         said = (now or reading.moment).at
         if not case.rules.events:
-            return Answer(None, NO_EVENT)
+            return _unrecorded(Notice.NO_EVENT)
         try:
             verdict = admit.decide(reading, lookup, self._history, case.rules, now.at if now is not None else None)
             if unanswered:
@@ -324,7 +323,7 @@ class Gate:
     def _not_recorded(self, error: NotRecorded) -> Answer:
         log.error("a scan could not be recorded: %s", error)
         self.fault = str(error)
-        return Answer(None, words.NOT_RECORDED)
+        return _unrecorded(Notice.NOT_RECORDED)
 
     def _annul(self, case: Case, wish: Annulment) -> Answer:
         """Take an admission back. A refusal is for whoever asked: the screen is for guests."""
@@ -332,7 +331,7 @@ class Gate:
             answer = annulment.take_back(self._journal, wish, case.reading, self._history)
         except NotRecorded as error:
             log.error("an admission could not be taken back: %s", error)
-            answer = Answer(None, words.NOT_RECORDED)
+            answer = _unrecorded(Notice.NOT_RECORDED)
         if answer.scan is not None:
             self._forget(answer.scan.barcode)
             return self._tell(case, answer)
@@ -360,6 +359,10 @@ class Gate:
         except NotRecorded as error:
             if str(error) != self.fault:  # else it is known, and on the screen
                 log.warning("the journal could not be tidied: %s", error)
+
+
+def _unrecorded(notice: Notice) -> Answer:
+    return Answer(None, words.notice(notice), notice=notice)
 
 
 def _log(scan: Scan) -> None:

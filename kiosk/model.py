@@ -47,6 +47,13 @@ class Reason(StrEnum):
     ALREADY_IN = "already_in"
 
 
+class Notice(StrEnum):
+    """Why the door's answer to a reading left no row in the journal."""
+
+    NO_EVENT = "no_event"
+    NOT_RECORDED = "not_recorded"
+
+
 class Delivery(StrEnum):
     """What the cloud has of a scan. `local` is for what it cannot take: a scan without a ticket."""
 
@@ -357,11 +364,13 @@ class Parcel(NamedTuple):
 class Answer:
     """What the door says to one reading. `scan` is None when nothing could be recorded: then it is never green.
 
-    `repeated`: the same code again within the hold-off; nothing new was recorded. `facts` are what there is to tell
-    to a program that gave an order.
+    `message` is in English, for programs that ask by hand: a screen says it again in its own language. `repeated`: the
+    same code again within the hold-off; nothing new was recorded. `notice`: why nothing could be. `facts` are what else
+    a program is told that gave an order.
     """
 
     scan: Scan | None
     message: str
     repeated: bool = False
     facts: Mapping[str, object] = field(default_factory=dict)
+    notice: Notice | None = None

@@ -10,6 +10,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from pydantic import AfterValidator, Field
 
+from kiosk import languages
 from kiosk.dialects import DIALECTS
 from kiosk.layouts import LAYOUTS, nearest
 from kiosk.variants import RULES
@@ -87,6 +88,15 @@ def _known_dialect(name: str) -> str:
 
 
 DialectName = Annotated[str, AfterValidator(_known_dialect)]
+
+
+def _known_language(name: str) -> str:
+    if name not in languages.names():
+        raise ValueError(f"no such language; known here: {', '.join(languages.names())}")
+    return name
+
+
+LanguageName = Annotated[str, AfterValidator(_known_language)]
 
 
 def _one_byte_each(text: str) -> str:

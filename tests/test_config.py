@@ -148,6 +148,10 @@ WRONG: dict[str, tuple[str, str]] = {
         "[display]\nport = 80\n\nx = 3",
         "4: display.x: unknown key; known here: host, language, pin_file, port, scan_reveal_s, staff_from_network",
     ),
+    "an unknown language": (
+        '[display]\nport = 80\nlanguage = "xx"',
+        "3: display.language: no such language; known here: de, en, es, fr, it, nl (found 'xx')",
+    ),
     "an unknown key of the second scanner": (
         '[[scanner]]\nname = "a"\nkind = "hid"\n[[scanner]]\nname = "b"\nkind = "hid"\nbaud = 1\n',
         "7: scanner.1.baud: unknown key; did you mean 'baudrate'?",

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from kiosk import clock, pulse, words
-from kiosk.model import Listed, Reason, Ticket
+from kiosk.model import Listed, Notice, Reason, Ticket
 from kiosk.scanners.socket import FILE as DESK
 from kiosk.scanners.socket import ask
 from kiosk.store import ballast, journal
@@ -71,7 +71,7 @@ class Door:
         answer = ask(self.run / DESK, f"TKT-{self.number:05}", None)
         self.number += 1
         self.told.append(answer)
-        assert answer["message"] == (WELCOME if answer["seq"] is not None else words.NOT_RECORDED)
+        assert answer["message"] == (WELCOME if answer["seq"] is not None else words.notice(Notice.NOT_RECORDED))
         return answer["seq"] is not None
 
     def recorded(self) -> list[int]:

@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 
 from kiosk import decode, pulse, words
 from kiosk.errors import GateNotRunning, NotRecorded
-from kiosk.gate import NO_EVENT, Gate
+from kiosk.gate import Gate
 from kiosk.model import (
     Answer,
     Direction,
@@ -29,6 +29,7 @@ from kiosk.model import (
     Listed,
     Lookup,
     Moment,
+    Notice,
     Passage,
     Reading,
     Reason,
@@ -46,6 +47,7 @@ from kiosk.store.ticketlist import TicketList
 from kiosk.store.tickets import DEVICE_SETTINGS, ListState
 from kiosk.variants import RULES as CODE_RULES
 
+NO_EVENT, NOT_RECORDED = words.notice(Notice.NO_EVENT), words.notice(Notice.NOT_RECORDED)
 AT = datetime(2026, 6, 1, 19, 30, tzinfo=UTC)
 EVENT = "e-1"
 RULES = Rules({EVENT: EventRules()})
@@ -440,9 +442,9 @@ def test_what_cannot_be_recorded_is_never_approved_and_shows_a_fault_until_somet
     told = []
     for number in range(3):
         answer = door.gate.take(replace(reading(ADA.barcode, number), asker=told.append))
-        assert (answer.scan, answer.message, answer.repeated) == (None, words.NOT_RECORDED, False)
+        assert (answer.scan, answer.message, answer.repeated) == (None, NOT_RECORDED, False)
         assert "journal.db" in door.gate.fault
-    assert told == [Answer(None, words.NOT_RECORDED)] * 3
+    assert told == [Answer(None, NOT_RECORDED, notice=Notice.NOT_RECORDED)] * 3
     assert "could not be recorded" in caplog.text
     full_disk.close()
     assert reason(door.scan(ADA.barcode, 3)) is Reason.OK  # the guest who waits is not held off, and not in yet
@@ -477,7 +479,7 @@ def test_a_history_that_cannot_be_read_admits_nobody_and_ends_nothing(tmp_path, 
         damaged.write(b"\xff" * size)
     with closing(Door(tmp_path)) as door:
         answer = door.scan(ADA.barcode, 60)
-        assert (answer.scan, answer.message) == (None, words.NOT_RECORDED)
+        assert (answer.scan, answer.message) == (None, NOT_RECORDED)
         assert "malformed" in door.gate.fault
 
 
@@ -668,7 +670,7 @@ def test_a_journal_that_cannot_be_tidied_stops_nobody(tmp_path, pen, eventually,
                 gate.stop()
 
         gate.run(beat)
-    assert told == [Answer(None, words.NOT_RECORDED)]
+    assert told == [Answer(None, NOT_RECORDED, notice=Notice.NOT_RECORDED)]
     assert "could not be tidied" in caplog.text
 
 
@@ -834,17 +836,22 @@ def test_a_full_disk_at_the_running_gate_is_see_staff_and_heals_by_itself(progra
     size = (program.data_dir / "journal.db-wal").stat().st_size
     usual = resource.prlimit(process.pid, resource.RLIMIT_FSIZE)
     resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (size, usual[1]))
-    assert program.scan(ADA.barcode) == {"seq": None, "message": words.NOT_RECORDED, "repeated": False}
+    assert program.scan(ADA.barcode) == {"seq": None, "message": NOT_RECORDED, "repeated": False}
     eventually("the fault shows", lambda: (pulse.feel(program.runtime_dir, "gate") or {}).get("fault"))
     resource.prlimit(process.pid, resource.RLIMIT_FSIZE, usual)
     assert program.scan(ADA.barcode)["seq"] == 2
     eventually("the fault is gone", lambda: not pulse.feel(program.runtime_dir, "gate")["fault"])
 
 
+def program_shown(program):
+    return pulse.feel(program.runtime_dir, "gate")["shown"]
+
+
 def test_settings_that_arrive_open_a_closed_gate_and_change_it_while_it_runs(program, listed, eventually):
     program.configure("")
     program.open()
     assert program.scan(ADA.barcode) == {"seq": None, "message": NO_EVENT, "repeated": False}
+    eventually("the screen is told why", lambda: program_shown(program)["notice"] == "no_event")
     assert program.recorded() == []
     config = {"events": [{"eventId": EVENT}], "scanTypes": {"checkin": True, "checkout": False}}
     listed.store_setting(DEVICE_SETTINGS, {"deviceSettings": {"scanConfig": config}})

@@ -9,7 +9,7 @@ import pytest
 
 from kiosk import clock, decode, words
 from kiosk.errors import NotRecorded
-from kiosk.gate import NO_EVENT, Gate
+from kiosk.gate import Gate
 from kiosk.model import (
     Answer,
     Direction,
@@ -17,6 +17,7 @@ from kiosk.model import (
     Listed,
     Lookup,
     Moment,
+    Notice,
     Reading,
     Reason,
     Rules,
@@ -135,7 +136,7 @@ def test_a_code_with_a_flaw_does_not_wait(door):
 
 def test_a_closed_gate_asks_for_nothing(door):
     door.rules = Rules({})
-    assert door.scan().message == NO_EVENT
+    assert door.scan().notice is Notice.NO_EVENT
     assert door.wanted() == []
 
 

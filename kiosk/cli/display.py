@@ -10,7 +10,7 @@ from functools import partial
 
 import click
 
-from kiosk import clock
+from kiosk import clock, languages
 from kiosk.cli.options import Setup, log_to_stderr, on_signal, with_setup
 from kiosk.cli.scan import gate_socket
 from kiosk.cli.status import display_answers
@@ -28,6 +28,7 @@ from kiosk.display.staff.workers import Workers
 from kiosk.errors import KioskError, Refused
 from kiosk.store import pin
 from kiosk.watchdog import Mark, Part, Watchdog
+from kiosk.words import Language
 
 COUNTING_S = 60.0
 """How long a first look at a journal may take that has to be counted."""
@@ -59,10 +60,11 @@ def command(setup: Setup) -> None:
 
 def _run(setup: Setup, listener: socket.socket) -> None:
     feed, stop = Feed(clock.boottime_ns), queue.SimpleQueue[None]()
-    service = Service(site(feed, setup.config.display.host, _staff(setup).routes()), listener)
+    language = languages.read(setup.config.display.language)
+    service = Service(site(feed, setup.config.display.host, _staff(setup, language).routes(), language), listener)
     with ExitStack() as stack:
         stack.enter_context(on_signal(partial(stop.put, None)))
-        eye = stack.enter_context(closing(Eye(setup.config)))
+        eye = stack.enter_context(closing(Eye(setup.config, language)))
         stack.enter_context(service)
         stack.callback(feed.close)
         watchdog, eyes = stack.enter_context(Watchdog()), Mark()
@@ -76,12 +78,12 @@ def _run(setup: Setup, listener: socket.socket) -> None:
             watchdog.ready(parts)
 
 
-def _staff(setup: Setup) -> Staff:
+def _staff(setup: Setup, language: Language) -> Staff:
     config = setup.config
     programs = Programs(gate_socket(setup), config.device.runtime_dir, pin.place(config))
     reading, from_network = Workers("staff-reads"), config.display.staff_from_network
     entrance = Entrance(programs, reading, clock.boottime_ns, from_network=from_network)
-    return Staff(entrance, programs, Records(config), Overview(config), clock.now)
+    return Staff(entrance, programs, Records(config, language), Overview(config), clock.now)
 
 
 class _Server:

@@ -29,7 +29,7 @@ STANDARD_OUTPUT = Path("-")
 
 FIELDS = (
     "seq", "time", "barcode", "type", "scanResult", "reason", "message", "ticketId", "eventId", "ticketTypeId",
-    "ticketName", "name", "deviceId", "scanner", "clock", "wallTime", "timeEstimated", "rule", "why", "passed",
+    "ticketName", "name", "deviceId", "scanner", "clock", "wallTime", "timeEstimated", "rule", "flaw", "why", "passed",
     "delivery", "deliveryError",
 )  # fmt: skip
 """The columns of a table, which has its header before there is any scan."""

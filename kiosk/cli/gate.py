@@ -190,7 +190,7 @@ def _beat(pulse: Pulse, gate: Gate, ears: Ears, rules: Callable[[], Rules], **sa
             "turn": gate.shown.turn,
             "lane": gate.shown.lane,
             "seq": answer.scan.seq if answer is not None and answer.scan is not None else None,
-            "message": answer.message if answer is not None else "",
+            "notice": answer.notice if answer is not None else None,
         },
     )
 

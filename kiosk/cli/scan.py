@@ -8,11 +8,11 @@ from typing import Any
 
 import click
 
-from kiosk import words
+from kiosk import languages, words
 from kiosk.cli.options import Setup, with_setup
 from kiosk.cli.scans import describe
 from kiosk.errors import Refused
-from kiosk.model import Direction, Scan
+from kiosk.model import Direction
 from kiosk.scanners import socket
 from kiosk.store import journal
 
@@ -45,7 +45,13 @@ def command(setup: Setup, code: str, direction: str | None, as_json: bool) -> No
         raise Refused(str(answer["message"]))
     database = journal.reader(setup.config.device.data_dir)
     (scan,) = journal.scans(database, [int(str(answer["seq"]))])
-    click.echo(json.dumps(_fields(scan), ensure_ascii=False) if as_json else _line(scan, answer))
+    language = languages.read(setup.config.display.language)
+    row = describe(scan, language)
+    if as_json:
+        click.echo(json.dumps({name: row[name] for name in FIELDS}, ensure_ascii=False))
+    else:
+        again = " (shown again)" if answer["repeated"] else ""
+        click.echo(f"{language.say(words.headline(scan.verdict).value):<4}  {words.plain(_said(row))}{again}")
 
 
 def gate_socket(setup: Setup) -> Path:
@@ -54,14 +60,6 @@ def gate_socket(setup: Setup) -> Path:
     return Path(next(devices, str(setup.config.device.runtime_dir / socket.FILE)))
 
 
-def _fields(scan: Scan) -> dict[str, Any]:
-    row = describe(scan)
-    return {name: row[name] for name in FIELDS}
-
-
-def _line(scan: Scan, answer: dict[str, object]) -> str:
-    row = describe(scan)
+def _said(row: dict[str, Any]) -> str:
     details = ", ".join(row[name] for name in ("ticketName", "name") if row[name])
-    again = " (shown again)" if answer["repeated"] else ""
-    said = f"{answer['message']}{f' — {details}' if details else ''}"
-    return f"{words.headline(scan.verdict):<4}  {words.plain(said)}{again}"
+    return f"{row['message']} — {details}" if details else str(row["message"])

@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from kiosk import dating, words
+from kiosk import dating, languages, words
 from kiosk.cli.options import Setup, with_setup
 from kiosk.dating import Stamp
 from kiosk.errors import NoListYet
@@ -18,6 +18,7 @@ from kiosk.model import Anchor, ClockQuality, Scan
 from kiosk.store import anchors, dates, journal, ledger, turns
 from kiosk.store.database import from_ms, to_ms
 from kiosk.store.dates import Date
+from kiosk.words import Language
 
 
 @click.command("scans")
@@ -42,13 +43,15 @@ def rows(setup: Setup, since: int = 0) -> Iterator[dict[str, Any]]:
     except NoListYet:
         return
     scans, deliveries = journal.scans_after(database, since), _Deliveries(setup, anchors.anchors(database))
+    language = languages.read(setup.config.display.language)
     for batch in _batched(scans, 500):
         states, passed = deliveries.of(batch), turns.between(database, batch[0].seq, batch[-1].seq)
         for scan in batch:
-            yield describe(scan, deliveries.date(scan)) | {"passed": passed.get(scan.seq)} | states[scan.seq]
+            row = describe(scan, language, deliveries.date(scan))
+            yield row | {"passed": passed.get(scan.seq)} | states[scan.seq]
 
 
-def describe(scan: Scan, date: Date | None = None) -> dict[str, Any]:
+def describe(scan: Scan, language: Language, date: Date | None = None) -> dict[str, Any]:
     """Return one scan by the names of the interface; its message in words, as of then.
 
     `date` is the time that the cloud has of it, or will get, where that is not the journal's.
@@ -61,7 +64,7 @@ def describe(scan: Scan, date: Date | None = None) -> dict[str, Any]:
         "type": scan.verdict.direction,
         "scanResult": scan.verdict.result,
         "reason": scan.verdict.reason,
-        "message": words.sentence(scan.verdict, scan.at),
+        "message": words.sentence(scan.verdict, scan.at, language),
         "ticketId": ticket.id if ticket is not None else None,
         "eventId": ticket.event_id if ticket is not None else None,
         "ticketTypeId": ticket.ticket_type_id if ticket is not None else None,
@@ -73,6 +76,7 @@ def describe(scan: Scan, date: Date | None = None) -> dict[str, Any]:
         "wallTime": words.stamp(scan.moment.at) if to_ms(scan.moment.at) != time_ms else None,
         "timeEstimated": date is not None and date.estimated,
         "rule": scan.verdict.rule,
+        "flaw": scan.verdict.facts.get("flaw"),
         "why": scan.verdict.facts.get("why"),
     }
 

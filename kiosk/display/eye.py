@@ -13,7 +13,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
-from kiosk import __version__, disk, pulse
+from kiosk import __version__, disk, pulse, words
 from kiosk.config import Config
 from kiosk.display.guise import Guise
 from kiosk.display.snapshot import Shown, Snapshot, describe, refuse, short
@@ -22,6 +22,7 @@ from kiosk.model import Moment
 from kiosk.pulse import DEAD_AFTER_S
 from kiosk.store import journal, ledger, ticketrows
 from kiosk.store.outlook import Outlook
+from kiosk.words import ENGLISH, Language
 
 log = logging.getLogger(__name__)
 
@@ -43,8 +44,8 @@ SAME_HAND_NS = 1_000_000_000
 class Eye:
     """Keeps what the screen shows; `look` returns a snapshot when there is something to say."""
 
-    def __init__(self, config: Config) -> None:
-        self._config = config
+    def __init__(self, config: Config, language: Language = ENGLISH) -> None:
+        self._config, self._language = config, language
         self._data_dir, self._runtime_dir = config.device.data_dir, config.device.runtime_dir
         self._guise = Guise(config)
         self._outlook = Outlook(self._data_dir)
@@ -103,14 +104,14 @@ class Eye:
         """After a start: a verdict that is still the current one at the door, and nothing older."""
         scan = self._outlook.scan(newest) if newest else None
         if scan is not None and scan.moment.boot_id == now.boot_id:
-            self._shown = Shown(describe(scan, now.at, repeated=False), scan.moment.boottime_ns)
+            self._shown = Shown(describe(scan, now.at, self._language, repeated=False), scan.moment.boottime_ns)
 
     def _show(self, cue: Cue, now: Moment) -> None:
         if cue.seq is None:
-            self._shown = Shown(refuse(cue.lane, cue.message), now.boottime_ns)
+            self._shown = Shown(refuse(cue.lane, cue.notice, self._language), now.boottime_ns)
         elif scan := self._outlook.scan(cue.seq):
             repeated = cue.repeated and not self._still_there(scan.seq, now)
-            self._shown = Shown(describe(scan, now.at, repeated=repeated), now.boottime_ns)
+            self._shown = Shown(describe(scan, now.at, self._language, repeated=repeated), now.boottime_ns)
 
     def _still_there(self, seq: int, now: Moment) -> bool:
         shown = self._shown
@@ -132,9 +133,12 @@ class Eye:
             "events": list(said.get("events") or []),
             "fault": short(said.get("fault")),
             **_fittings(said),
-            "notice": short((said.get("journal") or {}).get("notice")),
+            "notice": self._notice((said.get("journal") or {}).get("notice")),
             "clockKnown": (said.get("clock") or {}).get("known") is not False,
         }
+
+    def _notice(self, facts: Any) -> str | None:
+        return words.journal(facts, self._language) if isinstance(facts, dict) else None
 
     def _blind(self, beat: Beat | None, newest: int, now: Moment) -> bool:
         """The gate speaks of rows that cannot be seen from here: its verdicts would not be shown."""
@@ -152,7 +156,7 @@ class Eye:
             "eventNames": [short(names.get(event, event)) for event in events],
             "tickets": self._tickets(events, now),
             "outbox": _or_none(lambda: self._outlook.outbox(now)),
-            "disk": _or_none(lambda: disk.warning(disk.volume(self._data_dir))),
+            "disk": _or_none(lambda: disk.warning(disk.volume(self._data_dir), self._language)),
             **self._cloud(),
         }
 
@@ -177,6 +181,7 @@ class Eye:
     def _fixed(self) -> dict[str, Any]:
         return {
             "version": __version__,
+            "language": self._language.name,
             "deviceId": self._config.device.id,
             **self._guise.facts(),
         }

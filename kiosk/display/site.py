@@ -19,9 +19,10 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response, Strea
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from kiosk import tones
+from kiosk import languages, tones
 from kiosk.display.feed import Feed
 from kiosk.signals import Signal
+from kiosk.words import ENGLISH, Language
 
 HEADERS = {
     "Content-Security-Policy": (
@@ -42,13 +43,17 @@ RETRY = b"retry: 500\n\n"
 STAFF = "/staff/api/"
 
 
-def site(feed: Feed, host: str, staff: Sequence[Route] = ()) -> ASGIApp:
+def site(feed: Feed, host: str, staff: Sequence[Route] = (), language: Language = ENGLISH) -> ASGIApp:
     """Return the application; `host` is the configured one, `staff` is what staff may ask."""
+    texts = languages.page(language)
     folder = files("kiosk.display") / "page"
     pages = [*_pages(folder), *_pages(folder / "staff", "/staff")]
 
     async def health(_: Request) -> Response:
         return JSONResponse({"ok": True})
+
+    async def words(_: Request) -> Response:
+        return JSONResponse(texts)
 
     async def events(request: Request) -> Response:
         if request.method == "HEAD":
@@ -68,6 +73,7 @@ def site(feed: Feed, host: str, staff: Sequence[Route] = ()) -> ASGIApp:
         Route("/sounds/{name}.wav", sound),
         Route("/health", health),
         Route("/events", events),
+        Route("/words", words),
         Route("/favicon.ico", icon),
     ]
     return Guard(Starlette(routes=[*pages, *own, *staff]), host)

@@ -9,8 +9,9 @@ from datetime import datetime
 from typing import Any
 
 from kiosk import signals, words
-from kiosk.model import Result, Scan
+from kiosk.model import Notice, Result, Scan
 from kiosk.signals import Signal
+from kiosk.words import ENGLISH, Headline, Language
 
 MAX_TEXT = 160
 """How much of a text goes to the screen: what is longer could not be read from where a guest stands."""
@@ -52,16 +53,16 @@ class Snapshot:
         return b"data: %s\n\n" % json.dumps({**self.facts, "shown": shown}).encode("ascii")
 
 
-def describe(scan: Scan, now: datetime, *, repeated: bool) -> dict[str, Any]:
+def describe(scan: Scan, now: datetime, language: Language = ENGLISH, *, repeated: bool) -> dict[str, Any]:
     """Say what a screen may tell of a scan: of its code only the end."""
     verdict, ticket = scan.verdict, scan.verdict.ticket
     return {
         "seq": scan.seq,
         "lane": short(scan.lane),
-        "headline": words.headline(verdict),
+        **_large(words.headline(verdict), language),
         "result": verdict.result,
         "reason": verdict.reason,
-        "message": short(words.sentence(verdict, now)),
+        "message": short(words.sentence(verdict, now, language)),
         "ticketName": short(ticket.ticket_name) if ticket is not None else None,
         "name": short(ticket.name) if ticket is not None else None,
         "area": short(ticket.area) if ticket is not None else None,
@@ -75,11 +76,18 @@ def describe(scan: Scan, now: datetime, *, repeated: bool) -> dict[str, Any]:
     }
 
 
-def refuse(lane: str, message: str) -> dict[str, Any]:
+def refuse(lane: str, notice: str, language: Language = ENGLISH) -> dict[str, Any]:
     """Say an answer that could not be recorded. It has no reason, and is never green."""
+    headline = Headline.CLOSED if notice == Notice.NO_EVENT else Headline.STAFF
     nothing = dict.fromkeys(("seq", "reason", "ticketName", "name", "area", "row", "seat", "type", "codeEnd"))
-    told = {"lane": short(lane), "headline": "STOP", "result": Result.DECLINED, "message": short(message)}
-    return {**nothing, **told, "repeated": False, "untimed": False, "signal": Signal.SEE_STAFF}
+    told = {"lane": short(lane), "result": Result.DECLINED, "message": short(words.notice(notice, language))}
+    plain = {"repeated": False, "untimed": False, "signal": Signal.SEE_STAFF}
+    return {**nothing, **told, **_large(headline, language), **plain}
+
+
+def _large(headline: Headline, language: Language) -> dict[str, str]:
+    """The large words, and the sign that stands beside them in any language."""
+    return {"headline": language.say(headline.value), "sign": headline.name.lower()}
 
 
 def short(text: str | None) -> str | None:

@@ -14,22 +14,25 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Beat:
-    """What the gate says it showed last. `turn` counts within one process; `seq` is None for what has no row."""
+    """What the gate says it showed last. `turn` counts within one process; `seq` is None for what has no row.
+
+    `notice` is why there is none.
+    """
 
     pid: int
     turn: int
     lane: str
     seq: int | None
-    message: str
+    notice: str
 
 
 @dataclass(frozen=True, slots=True)
 class Cue:
-    """What to show now: the row `seq`, or only a message. `repeated`: this row was shown before."""
+    """What to show now: the row `seq`, or only a notice. `repeated`: this row was shown before."""
 
     seq: int | None
     lane: str = ""
-    message: str = ""
+    notice: str = ""
     repeated: bool = False
 
 
@@ -44,7 +47,7 @@ def beat(facts: Mapping[str, Any] | None) -> Beat | None:
         int(shown["turn"]),
         str(shown.get("lane") or ""),
         int(seq) if seq is not None else None,
-        str(shown.get("message") or ""),
+        str(shown.get("notice") or ""),
     )
 
 
@@ -76,7 +79,7 @@ class Stage:
             self._mark = _mark(turned, older)
             if turned.seq is None:  # with a row at the same time: rather red than green
                 self._last = None
-                return Cue(None, turned.lane, turned.message)
+                return Cue(None, turned.lane, turned.notice)
         if newest > older:
             self._last = newest
             return Cue(newest)

@@ -35,7 +35,7 @@ AGAIN_S = 30.0
 
 
 class Keeper:
-    """Stands in for the journal, and belongs to the same thread. `notice` is for staff."""
+    """Stands in for the journal, and belongs to the same thread. `notice` is what `words.journal` says to staff."""
 
     def __init__(
         self, directory: Path, device_id: str, retention_days: float, upkeep: Upkeep, *, mending: Mending | None = None
@@ -49,7 +49,7 @@ class Keeper:
         self._next_s = 0.0
         self._opened_inode = 0
         self._broken: str | None = None
-        self.notice: str | None = None
+        self.notice: dict[str, int | None] | None = None
         try:
             self._journal = self._opened()
         except (OSError, sqlite3.Error) as error:
@@ -145,7 +145,7 @@ class Keeper:
         except NotRecorded as error:  # scans come first
             log.warning("what is known of the clocks could not be written down again: %s", error)
 
-    def facts(self) -> dict[str, str | None]:
+    def facts(self) -> dict[str, object]:
         """Return what there is to tell: how the witness is, and what staff should know."""
         return {"witness": self._follower.problem or "ok", "notice": self.notice}
 
@@ -212,8 +212,7 @@ class Keeper:
 
     def _report(self, found: dict[str, Any], *places: Path) -> None:
         facts = {"at": datetime.now(UTC).isoformat(timespec="seconds"), **found}
-        missing = f", {facts['missing']} are lost" if facts["missing"] else ""
-        self.notice = f"The journal was damaged: {facts['scans']} scans were saved{missing}. Tell support"
+        self.notice = {"saved": facts["scans"], "lost": facts["missing"]}
         log.error("the journal is whole again: %s", facts)
         for place in (*places, self._directory):
             recovery.report(place / recovery.REPORT, facts)
@@ -231,9 +230,8 @@ class Keeper:
             journal.close()
             raise StoreError(f"{FILE}: {error}") from error
         if (other := self._follower.left) is not None:
-            self.notice = (
-                f"Journal and second record were of two kiosks; the second is kept as {other.name}. Tell support"
-            )
+            log.error("journal and second record were of two kiosks; the second is kept as %s", other.name)
+            self.notice = {"strange": 1}
         if self._follower.ahead:
             self._follower.ahead = False
             self._complete(journal)
@@ -249,7 +247,7 @@ class Keeper:
             raise
         except (NotRecorded, OSError) as error:
             log.error("scans that only the second record has could not be taken over: %s", error)
-            self.notice = "The journal lacks scans that the second record has. Tell support"
+            self.notice = {"saved": None, "lost": None}
             return
         if number:
             text = f"{number} scans after number {before} were missing and were taken from the second record"

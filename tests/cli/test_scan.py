@@ -68,6 +68,12 @@ def test_people_are_told_in_one_line_and_that_it_is_shown_again(opened, valid):
     assert opened.call("scan", "NOBODYKNOWS").stdout.startswith("STOP  ")
 
 
+def test_people_are_told_in_the_language_of_the_door_though_the_gate_knows_none(opened):
+    configured = opened.file.read_text(encoding="utf-8")
+    opened.file.write_text(configured.replace("[display]", '[display]\nlanguage = "nl"'), encoding="utf-8")
+    assert "Deze code staat niet op de lijst" in opened.call("scan", "NOBODYKNOWS").stdout
+
+
 def test_the_direction_may_be_chosen(opened, valid):
     code = valid[0]["barcode"]
     opened.call("scan", code)

@@ -17,7 +17,7 @@ from kiosk.store.ledger import Entry, Ledger
 
 FIELDS = [
     "seq", "time", "barcode", "type", "scanResult", "reason", "message", "ticketId", "eventId", "ticketTypeId",
-    "ticketName", "name", "deviceId", "scanner", "clock", "wallTime", "timeEstimated", "rule", "why",
+    "ticketName", "name", "deviceId", "scanner", "clock", "wallTime", "timeEstimated", "rule", "flaw", "why",
     "passed", "delivery", "deliveryError",
 ]  # fmt: skip
 START = datetime(2030, 1, 23, 23, tzinfo=UTC)
@@ -59,10 +59,17 @@ def test_a_scan_is_told_with_all_its_fields_one_object_a_line(kiosk, record):
         "seq": 1, "time": "2030-01-23T23:00:00.000Z", "barcode": "CODE00001", "type": "checkin",
         "scanResult": "approved", "reason": "ok", "message": "Welcome", "ticketId": "t-1", "eventId": "fest",
         "ticketTypeId": "standing", "ticketName": "Standing", "name": "Ada Lovelace", "deviceId": "gate-north-1",
-        "scanner": "left", "clock": "guessed", "wallTime": None, "timeEstimated": False, "rule": None, "why": None,
-        "passed": None, "delivery": "pending", "deliveryError": None,
+        "scanner": "left", "clock": "guessed", "wallTime": None, "timeEstimated": False, "rule": None, "flaw": None,
+        "why": None, "passed": None, "delivery": "pending", "deliveryError": None,
     }  # fmt: skip
     assert (second["reason"], second["ticketId"], second["delivery"]) == ("unknown", None, "local")
+
+
+def test_a_scan_is_told_in_the_language_of_the_door(kiosk, record):
+    record(ADMITTED)
+    configured = kiosk.file.read_text(encoding="utf-8")
+    kiosk.file.write_text(configured.replace("[display]", '[display]\nlanguage = "de"'), encoding="utf-8")
+    assert [row["message"] for row in told(kiosk)] == ["Willkommen"]
 
 
 @pytest.mark.parametrize("state", list(Delivery))

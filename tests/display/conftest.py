@@ -18,7 +18,7 @@ import pytest
 
 from kiosk import clock
 from kiosk.config import parse
-from kiosk.model import Direction, Listed, Reading, Reason, Result, Ticket, Verdict
+from kiosk.model import Direction, Listed, Notice, Reading, Reason, Result, Ticket, Verdict
 from kiosk.pulse import Pulse
 from kiosk.store.cache import Cache
 from kiosk.store.journal import Journal
@@ -45,7 +45,7 @@ class Door:
         self.configure()
         self.journal = Journal(self.data_dir, "gate-north-1")
         self._pulses = {name: Pulse(self.runtime_dir, name) for name in ("gate", "sync")}
-        self.turn, self.shown = 0, {"turn": 0, "lane": "", "seq": None, "message": ""}
+        self.turn, self.shown = 0, {"turn": 0, "lane": "", "seq": None, "notice": None}
         self.facts = {"events": [EVENT_ID], "fault": None, "scanners": [scanner("left", "serial")]}
         self.reachable, self.ears_stuck_ns = True, 0
         self.cloud_error = self.delivery_refused = None
@@ -70,23 +70,23 @@ class Door:
         result = Result.APPROVED if reason in approved else Result.DECLINED
         reading = Reading(lane, code, code.encode(), clock.now())
         scan = self.journal.append(reading, Verdict(direction, result, reason, ticket, facts))
-        self._turn(lane, scan.seq, "")
+        self._turn(lane, scan.seq)
         return scan
 
     def repeat(self, scan):
         """What the gate does within the hold-off: no row, but a beat at once."""
-        self._turn(scan.lane, scan.seq, "")
+        self._turn(scan.lane, scan.seq)
         self.beat()
 
-    def refuse(self, message, lane="left"):
+    def refuse(self, notice=Notice.NOT_RECORDED, lane="left"):
         """What the gate does when nothing could be recorded."""
-        self._turn(lane, None, message)
+        self._turn(lane, None, notice)
         self.beat()
 
-    def _turn(self, lane, seq, message):
+    def _turn(self, lane, seq, notice=None):
         with self._lock:
             self.turn += 1
-            self.shown = {"turn": self.turn, "lane": lane, "seq": seq, "message": message}
+            self.shown = {"turn": self.turn, "lane": lane, "seq": seq, "notice": notice}
 
     def beat(self, **facts):
         with self._lock:

@@ -94,11 +94,11 @@ def test_a_repeat_and_a_fault_reach_the_stream(door, display, first_that):
         before = first_that(stream, lambda s: s["shown"])["shown"]
         door.repeat(scan)
         again = first_that(stream, lambda s: s["shown"] and s["shown"]["showing"] != before["showing"])["shown"]
-        door.refuse("This scan cannot be recorded: see staff")
+        door.refuse()
         fault = first_that(stream, lambda s: s["shown"] and s["shown"]["seq"] is None)["shown"]
     assert again["seq"] == before["seq"]
     assert (fault["headline"], fault["result"], fault["message"]) == (
-        "STOP", "declined", "This scan cannot be recorded: see staff",
+        "SEE STAFF", "declined", "This scan cannot be recorded: see staff",
     )  # fmt: skip
 
 

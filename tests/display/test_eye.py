@@ -158,9 +158,9 @@ def test_a_repeat_a_while_later_is_called_a_repeat(door, eye):
 
 def test_what_could_not_be_recorded_is_shown_as_its_message(door, eye):
     eye.look(clock.now())
-    door.refuse("This scan cannot be recorded: see staff")
+    door.refuse()
     shown = eye.look(clock.now()).shown.facts
-    assert (shown["headline"], shown["seq"]) == ("STOP", None)
+    assert (shown["headline"], shown["seq"]) == ("SEE STAFF", None)
 
 
 def test_a_gate_that_stopped_beating_is_not_alive(door, eye):

@@ -63,6 +63,8 @@ def test_a_verdict_goes_even_when_the_script_is_stuck(door, screen):
         (Reason.OK, Direction.CHECKOUT, "approved", "OUT", "#out"),
         (Reason.NOT_INSIDE, Direction.CHECKOUT, "again", "OUT", "#look"),
         (Reason.INVALID, Direction.CHECKIN, "declined", "STOP", "#cross"),
+        (Reason.UNREADABLE, Direction.CHECKIN, "declined", "SCAN AGAIN", "#repeat"),
+        (Reason.AMBIGUOUS, Direction.CHECKIN, "declined", "SEE STAFF", "#look"),
     ],
 )
 def test_every_verdict_differs_in_colour_word_sign_and_frame(door, screen, reason, direction, face, word, sign):
@@ -155,7 +157,7 @@ def test_a_verdict_stays_on_the_page_as_long_as_the_cloud_says(door, display, sc
 
 
 def test_what_could_not_be_recorded_is_red(door, screen):
-    door.refuse("This scan cannot be recorded: see staff")
+    door.refuse()
     screen.wait_for("declined")
     assert "This scan cannot be recorded: see staff" in screen.seen()
 
@@ -234,7 +236,7 @@ def test_everything_fits_whatever_wants_attention(door, screen, size):
 
 
 def test_staff_are_told_of_a_journal_that_was_mended_while_the_door_goes_on(door, screen):
-    door.beat(journal={"witness": "ok", "notice": "The journal was damaged: 40 scans were saved. Tell support"})
+    door.beat(journal={"witness": "ok", "notice": {"saved": 40, "lost": 0}})
     screen.wait_for_text("banners", "40 scans were saved")
     assert screen.text("word") == "Ready"
 

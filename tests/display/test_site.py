@@ -1,5 +1,6 @@
 """Who may have the pages, and with which headers."""
 
+import re
 from pathlib import Path
 
 import httpx
@@ -10,7 +11,7 @@ from kiosk.display.feed import Feed
 from kiosk.display.site import site
 
 FOLDER = Path(kiosk.display.__file__).parent / "page"
-PAGES = ["/", "/staff", "/health", "/sounds/approved.wav"] + [
+PAGES = ["/", "/staff", "/health", "/words", "/sounds/approved.wav"] + [
     f"/{path.relative_to(FOLDER)}" for path in sorted(FOLDER.rglob("*")) if path.suffix in {".css", ".js", ".svg"}
 ]
 
@@ -91,6 +92,8 @@ def test_a_page_needs_nothing_from_outside_and_holds_nothing_inline(ask, path, s
     assert "style=" not in page
     assert f'<script type="module" src="{script}"></script>' in page
     assert page.count("<script") == 1
+    ids = re.findall(r'\bid="([^"]+)"', page)
+    assert len(set(ids)) == len(ids)
     scripts = "".join(ask(path).text for path in PAGES if path.endswith(".js"))
     assert not [word for word in ("innerHTML", "outerHTML", "insertAdjacent", "eval(", "http") if word in scripts]
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from kiosk import clock
 from kiosk.display.snapshot import MAX_TEXT, Shown, Snapshot, describe, refuse, short
-from kiosk.model import Direction, Reason, Result, Scan, Ticket, Verdict
+from kiosk.model import Direction, Notice, Reason, Result, Scan, Ticket, Verdict
 
 TICKET = Ticket("t1", "ABCD1234", "e1", "tt1", ticket_name="Weekend", name="Zoë", area="North", row="4", seat="12")
 
@@ -48,8 +48,10 @@ def test_a_scan_without_a_ticket_has_no_names():
 
 
 def test_what_was_not_recorded_is_never_approved_and_has_the_same_keys():
-    refused = refuse("left", "see staff")
-    assert (refused["headline"], refused["result"], refused["message"]) == ("STOP", "declined", "see staff")
+    refused = refuse("left", Notice.NOT_RECORDED)
+    assert (refused["headline"], refused["sign"], refused["result"]) == ("SEE STAFF", "staff", "declined")
+    assert refused["message"] == "This scan cannot be recorded: see staff"
+    assert refuse("left", Notice.NO_EVENT)["headline"] == "CLOSED"
     assert refused.keys() == told(Verdict(Direction.CHECKIN, Result.APPROVED, Reason.OK, TICKET)).keys()
 
 

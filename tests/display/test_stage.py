@@ -5,8 +5,8 @@ import pytest
 from kiosk.display.stage import Beat, Cue, Stage, beat
 
 
-def turn(number, seq, *, pid=1, message="", lane="left"):
-    return Beat(pid, number, lane, seq, message)
+def turn(number, seq, *, pid=1, notice="", lane="left"):
+    return Beat(pid, number, lane, seq, notice)
 
 
 def cues(stage, *looks):
@@ -63,17 +63,17 @@ def test_a_beat_about_a_row_that_was_not_seen_yet_waits_for_it():
     ]  # fmt: skip
 
 
-def test_an_answer_that_was_not_recorded_is_shown_as_its_message():
+def test_an_answer_that_was_not_recorded_is_shown_as_its_notice():
     stage = Stage(4, turn(9, 4))
-    shown = Cue(None, "left", "see staff")
-    assert cues(stage, (4, turn(10, None, message="see staff")), (4, turn(10, None, message="see staff"))) == [
+    shown = Cue(None, "left", "not_recorded")
+    assert cues(stage, (4, turn(10, None, notice="not_recorded")), (4, turn(10, None, notice="not_recorded"))) == [
         shown,
         None,
     ]
 
 
 def test_what_was_not_recorded_wins_over_a_row_of_the_same_moment():
-    assert Stage(4, turn(9, 4)).follow(5, turn(11, None, message="see staff")).seq is None
+    assert Stage(4, turn(9, 4)).follow(5, turn(11, None, notice="not_recorded")).seq is None
 
 
 def test_a_repeat_after_an_answer_that_was_not_recorded_is_shown():
@@ -98,5 +98,5 @@ def test_a_gate_that_has_shown_nothing_has_no_turn(facts):
 
 
 def test_a_beat_is_read_from_the_gates_file():
-    shown = {"turn": 3, "lane": "left", "seq": 7, "message": "Welcome"}
-    assert beat({"pid": 12, "shown": shown}) == Beat(12, 3, "left", 7, "Welcome")
+    shown = {"turn": 3, "lane": "left", "seq": None, "notice": "no_event"}
+    assert beat({"pid": 12, "shown": shown}) == Beat(12, 3, "left", None, "no_event")

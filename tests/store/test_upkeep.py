@@ -28,7 +28,7 @@ def test_the_check_of_the_whole_file_finds_what_no_scan_has_touched(tmp_path, ru
         file.write(random.Random(1).randbytes(4096))
     eventually("it is found", lambda: beside.damage)
     pen.rest(Moment(datetime(2026, 6, 1, tzinfo=UTC), 0, "boot"))
-    assert "500 scans were saved" in pen.facts()["notice"]
+    assert pen.facts()["notice"] == {"saved": 500, "lost": 0}
 
 
 def test_the_check_finds_an_index_that_lacks_a_ticket(tmp_path):

@@ -3,6 +3,7 @@
 // for three seconds it turns grey. It comes back by itself when something is heard again.
 
 import { write } from "./snapshot.js";
+import { language, say, translate } from "./words.js";
 import { paintReady } from "./ready.js";
 import { silenced, sound } from "./sound.js";
 import { drawCurtains, faceOf, paintVerdict } from "./verdict.js";
@@ -32,7 +33,7 @@ function call() {
 
 /** @param {Snapshot} snapshot */
 function hear(snapshot) {
-  if (latest && latest.version !== snapshot.version) location.reload();
+  if (snapshot.language !== language || (latest && latest.version !== snapshot.version)) location.reload();
   const news = latest !== null;
   latest = snapshot;
   heardAt = performance.now();
@@ -68,7 +69,7 @@ function paint() {
   document.body.dataset.heard = String(performance.now() - heardAt <= SILENT_MS);
   if (document.body.dataset.face === next) return;
   document.body.dataset.face = next;
-  if (next === "lost") write("said", "No connection to the gate. Please see staff.");
+  if (next === "lost") write("said", `${say("No connection to the gate")}. ${say("Please see staff")}.`);
   if (next === "ready") write("said", "");
 }
 
@@ -78,5 +79,6 @@ function tick() {
   paint();
 }
 
+translate();
 call();
 setInterval(tick, TICK_MS);

@@ -1,7 +1,8 @@
 // @ts-check
 // What the door shows between two guests: whether it is ready, what wants attention, and some numbers.
 
-import { doors, element, sign, write } from "./snapshot.js";
+import { doors, element, sign, write, writeLarge } from "./snapshot.js";
+import { number, say } from "./words.js";
 
 /** @typedef {import("./snapshot.js").Snapshot} Snapshot */
 /** @typedef {{word: string, hint: string, shape: string, bad?: boolean}} Prompt */
@@ -12,8 +13,8 @@ import { doors, element, sign, write } from "./snapshot.js";
 export function paintReady(snapshot, silenced) {
   const { word, hint, shape, bad } = prompt(snapshot);
   element("ready").dataset.mood = bad ? "bad" : "good";
-  write("word", word);
-  write("hint", hint);
+  writeLarge("word", word);
+  writeLarge("hint", hint);
   sign("call-sign", shape);
   write("device", snapshot.deviceId);
   write("names", snapshot.eventNames.join(" · "));
@@ -38,6 +39,7 @@ function paintList(id, items, build) {
 /** @param {string} tag @param {string} text */
 function made(tag, text) {
   const element = document.createElement(tag);
+  element.style.setProperty("--length", String(text.length));
   element.textContent = text;
   return element;
 }
@@ -61,13 +63,13 @@ function tile({ label, value, more, bad }) {
 
 /** @param {Snapshot} snapshot @returns {Prompt} */
 function prompt({ gate }) {
-  if (gate.fault) return { word: "See staff", hint: "Scans cannot be recorded", shape: "cross", bad: true };
-  if (gate.events.length === 0) return { word: "Closed", hint: "Please see staff", shape: "cross", bad: true };
+  if (gate.fault) return { word: say("See staff"), hint: say("Scans cannot be recorded"), shape: "cross", bad: true };
+  if (gate.events.length === 0) return { word: say("Closed"), hint: say("Please see staff"), shape: "cross", bad: true };
   const hands = doors(gate);
   if (hands.length > 0 && !hands.some((scanner) => scanner.connected || scanner.kind === "replay")) {
-    return { word: "No scanner", hint: "Please see staff", shape: "cut", bad: true };
+    return { word: say("No scanner"), hint: say("Please see staff"), shape: "cut", bad: true };
   }
-  return { word: "Ready", hint: "Hold your ticket to the scanner", shape: "code" };
+  return { word: say("Ready"), hint: say("Hold your ticket to the scanner"), shape: "code" };
 }
 
 /** @param {Snapshot} snapshot @param {boolean} silenced @returns {Banner[]} */
@@ -75,28 +77,31 @@ function banners({ gate, tickets, outbox, disk, syncAlive, online, cloudProblem,
   const missing = gate.scanners.filter((scanner) => !scanner.connected && scanner.kind !== "replay");
   const open = gate.events.length > 0;
   const bad = [
-    gate.fault && `Fault: ${gate.fault}`,
+    gate.fault && say("Fault: {fault}", { fault: gate.fault }),
     gate.notice,
-    !open && "The gate is closed: no event is selected",
-    ...gate.missed.map(({ lane, seq }) => `Admitted, did not pass: “${lane}”, scan ${seq}`),
-    ...gate.outputs.map((name) => `“${name}” does not work`),
-    ...missing.map((scanner) => `Scanner “${scanner.name}” is missing`),
-    outbox?.refused && `${number(outbox.refused)} scans were refused by the cloud`,
-    !tickets && "The ticket list cannot be read",
+    !open && say("The gate is closed: no event is selected"),
+    ...gate.missed.map(({ lane, seq }) => say("Admitted, did not pass: “{lane}”, scan {seq}", { lane, seq: String(seq) })),
+    ...gate.outputs.map((name) => say("“{name}” does not work", { name })),
+    ...missing.map(({ name }) => say("Scanner “{name}” is missing", { name })),
+    outbox?.refused &&
+      say(["{count} scan was refused by the cloud", "{count} scans were refused by the cloud"], { count: outbox.refused }),
+    !tickets && say("The ticket list cannot be read"),
     tickets?.refused.length &&
-      `The cloud’s ticket list shrank to ${number(tickets.shrunkTo)}: it is kept as it was. See “kiosk tickets”`,
+      say("The cloud’s ticket list shrank to {number}: it is kept as it was. See “kiosk tickets”", {
+        number: tickets.shrunkTo ?? "?",
+      }),
   ];
   const worth = [
-    open && tickets && !tickets.complete && "The ticket list is incomplete",
+    open && tickets && !tickets.complete && say("The ticket list is incomplete"),
     disk,
-    silenced && "No sound: the browser wants --autoplay-policy=no-user-gesture-required",
-    tickets?.complete && tickets.old && `The ticket list is ${age(tickets.ageSeconds)} old`,
-    !gate.clockKnown && "The clock is not set: nothing is checked by time. See “kiosk clock”",
-    !syncAlive && "Deliveries have stopped: scans are kept here",
-    syncAlive && !online && "Off-line: scans are kept here and delivered later",
+    silenced && say("No sound: the browser wants --autoplay-policy=no-user-gesture-required"),
+    tickets?.complete && tickets.old && say("The ticket list is {age} old", { age: age(tickets.ageSeconds) }),
+    !gate.clockKnown && say("The clock is not set: nothing is checked by time. See “kiosk clock”"),
+    !syncAlive && say("Deliveries have stopped: scans are kept here"),
+    syncAlive && !online && say("Off-line: scans are kept here and delivered later"),
   ];
   const hints = said(gate.scanners.map((scanner) => scanner.hint), true);
-  const refused = said([deliveryRefused && `Deliveries have stopped: ${deliveryRefused}`], true);
+  const refused = said([deliveryRefused && say("Deliveries have stopped: {reason}", { reason: deliveryRefused })], true);
   const reason = said([cloudProblem !== deliveryRefused && cloudProblem], false);
   return [...said(bad, true), ...reasons(hints), ...reasons(refused), ...said(worth, false), ...reasons(reason)];
 }
@@ -114,29 +119,25 @@ function said(texts, bad) {
 /** @param {Snapshot} snapshot @returns {Tile[]} */
 function tiles({ counts, outbox, tickets, online }) {
   const waiting = outbox && outbox.pending + outbox.inflight + outbox.unknown;
-  const refused = outbox?.refused ? [{ label: "Refused", value: number(outbox.refused), bad: true }] : [];
-  const state = !tickets?.complete ? "incomplete" : `${age(tickets.ageSeconds)} old`;
+  const refused = outbox?.refused ? [{ label: say("Refused"), value: number(outbox.refused), bad: true }] : [];
+  const state = !tickets?.complete ? say("incomplete") : say("{age} old", { age: age(tickets.ageSeconds) });
   return [
-    { label: "Inside", value: number(counts.inside) },
-    { label: "In", value: number(counts.checkin) },
-    { label: "Out", value: number(counts.checkout) },
-    { label: "Declined", value: number(counts.declined) },
-    { label: "Tickets", value: number(tickets?.total), more: state, bad: !tickets?.complete || tickets.old },
-    { label: "Cloud", value: online ? "On-line" : "Off-line", bad: !online },
-    { label: "To deliver", value: number(waiting) },
+    { label: say("Inside"), value: number(counts.inside) },
+    { label: say("In"), value: number(counts.checkin) },
+    { label: say("Out"), value: number(counts.checkout) },
+    { label: say("Declined"), value: number(counts.declined) },
+    { label: say("Tickets"), value: number(tickets?.total), more: state, bad: !tickets?.complete || tickets.old },
+    { label: say("Cloud"), value: online ? say("On-line") : say("Off-line"), bad: !online },
+    { label: say("To deliver"), value: number(waiting) },
     ...refused,
   ];
-}
-
-/** @param {number | null | undefined} value */
-function number(value) {
-  return value === null || value === undefined ? "?" : value.toLocaleString("en");
 }
 
 /** @param {number | null} seconds */
 function age(seconds) {
   if (seconds === null) return "?";
-  if (seconds < 90) return `${seconds} s`;
-  if (seconds < 5400) return `${Math.round(seconds / 60)} min`;
-  return seconds < 172800 ? `${Math.round(seconds / 3600)} h` : `${Math.round(seconds / 86400)} days`;
+  if (seconds < 90) return say("{count} s", { count: seconds });
+  if (seconds < 5400) return say("{count} min", { count: Math.round(seconds / 60) });
+  if (seconds < 172800) return say("{count} h", { count: Math.round(seconds / 3600) });
+  return say(["{count} day", "{count} days"], { count: Math.round(seconds / 86400) });
 }

@@ -5,7 +5,7 @@
  * @typedef {{name: string, kind: string, connected: boolean, hint: string | null}} Scanner
  * @typedef {{alive: boolean, scanners: Scanner[], events: string[], fault: string | null, notice?: string | null,
  *   clockKnown: boolean, outputs: string[], missed: {lane: string, seq: number}[]}} Gate
- * @typedef {{showing: number, ageMs: number, seq: number | null, lane: string, headline: string, result: string,
+ * @typedef {{showing: number, ageMs: number, seq: number | null, lane: string, headline: string, sign: string, result: string,
  *   reason: string | null, message: string, ticketName: string | null, name: string | null, area: string | null,
  *   row: string | null, seat: string | null, type: string | null, codeEnd: string | null, repeated: boolean,
  *   untimed: boolean, signal: string | null}} Shown
@@ -15,7 +15,7 @@
  * @typedef {{checkin: number, checkout: number, declined: number, inside: number}} Counts
  * @typedef {{success: string, declined: string, repeated: string, highlighted: string,
  *   actionRequired: string}} Colours
- * @typedef {{version: string, deviceId: string, time: string, revealSeconds: number, sound: boolean, colours: Colours,
+ * @typedef {{version: string, language: string, deviceId: string, time: string, revealSeconds: number, sound: boolean, colours: Colours,
  *   gate: Gate, shown: Shown | null, online: boolean, syncAlive: boolean, cloudProblem: string | null,
  *   deliveryRefused: string | null, outbox: Outbox | null, tickets: Tickets | null, counts: Counts,
  *   disk: string | null, eventNames: string[]}} Snapshot
@@ -30,6 +30,16 @@ export function element(id) {
 export function write(id, text) {
   const place = element(id);
   if (place.textContent !== (text ?? "")) place.textContent = text ?? "";
+}
+
+/** Write what is to be as large as it can be in any language: the styles reckon with its lengths. @param {string} id @param {string} text */
+export function writeLarge(id, text) {
+  const words = text.split(" ");
+  const { style } = element(id);
+  style.setProperty("--letters", String(Math.max(...words.map((word) => word.length))));
+  style.setProperty("--words", String(words.length));
+  style.setProperty("--length", String(text.length));
+  write(id, text);
 }
 
 /** @param {string} id @param {string} shape */

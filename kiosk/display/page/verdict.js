@@ -2,13 +2,14 @@
 // A verdict over the whole screen. Its colour comes from the device settings, its frame, word and sign from the verdict
 // itself. Nothing but an approval that is as it should be is green.
 
-import { doors, element, sign, write } from "./snapshot.js";
+import { doors, element, sign, write, writeLarge } from "./snapshot.js";
+import { say } from "./words.js";
 
 /** @typedef {import("./snapshot.js").Snapshot} Snapshot */
 /** @typedef {import("./snapshot.js").Shown} Shown */
 /** @typedef {import("./snapshot.js").Colours} Colours */
 
-const SIGNS = /** @type {Record<string, string>} */ ({ OK: "check", OUT: "out", STOP: "cross" });
+const SIGNS = /** @type {Record<string, string>} */ ({ ok: "check", out: "out", again: "repeat", staff: "look" });
 const LONG = 60;
 
 /** What wants a person to look. */
@@ -41,24 +42,24 @@ function wantsStaff(shown) {
 
 /** @param {Shown} shown */
 export function shapeOf(shown) {
-  return wantsStaff(shown) ? "look" : SIGNS[shown.headline] ?? "cross";
+  return wantsStaff(shown) ? "look" : SIGNS[shown.sign] ?? "cross";
 }
 
 /** @param {Shown} shown @param {Snapshot} snapshot */
 export function paintVerdict(shown, snapshot) {
+  const again = shown.repeated ? say("Same code again") : "";
   document.body.dataset.colour = colourOf(shown, snapshot.colours);
   sign("verdict-sign", shapeOf(shown));
-  write("headline", shown.headline);
+  writeLarge("headline", shown.headline);
   write("message", shown.message);
   element("message").classList.toggle("long", shown.message.length > LONG);
-  write("again", shown.repeated ? "Same code again" : "");
+  write("again", again);
   write("ticket", shown.ticketName);
   write("seat", seat(shown));
   write("holder", shown.name);
   write("note", note(shown, snapshot));
   document.body.dataset.seq = String(shown.seq ?? "");
   document.body.dataset.showing = String(shown.showing);
-  const again = shown.repeated ? "same code again" : "";
   write("said", [shown.headline, again, shown.message, shown.ticketName].filter(Boolean).join(". "));
 }
 
@@ -77,7 +78,7 @@ export function drawCurtains(left, whole) {
 
 /** @param {Shown} shown */
 export function seat({ area, row, seat }) {
-  return [area, row && `Row ${row}`, seat && `Seat ${seat}`].filter(Boolean).join(" · ");
+  return [area, row && say("Row {row}", { row }), seat && say("Seat {seat}", { seat })].filter(Boolean).join(" · ");
 }
 
 /** @param {Shown} shown @param {Snapshot} snapshot */

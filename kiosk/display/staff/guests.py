@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from kiosk import words
 from kiosk.admit import inside
@@ -13,15 +13,16 @@ from kiosk.desk import overridable
 from kiosk.display.snapshot import describe, short
 from kiosk.model import Direction, Passage, Result, Scan, Ticket
 from kiosk.store import journal, ledger, tickets
+from kiosk.words import Language
 
 MOST = 50
 LOOK_BACK = 20_000
 """So far back declined scans of a ticket are looked for: they have no index."""
 
 
-def scan_facts(scan: Scan, now: datetime) -> dict[str, Any]:
+def scan_facts(scan: Scan, now: datetime, language: Language) -> dict[str, Any]:
     """Return a scan with everything that staff may know."""
-    facts, ticket = describe(scan, now, repeated=False), scan.verdict.ticket
+    facts, ticket = describe(scan, now, language, repeated=False), scan.verdict.ticket
     del facts["repeated"]
     facts["scanResult"] = facts.pop("result")
     more = {
@@ -54,19 +55,26 @@ def passages(scans: sqlite3.Connection | None, listed: sqlite3.Connection, ticke
     return [*ours, *tickets.elsewhere(listed, ticket_id)]
 
 
-def history(
-    scans: sqlite3.Connection | None, listed: sqlite3.Connection, delivered: sqlite3.Connection | None, ticket_id: str
-) -> list[dict[str, Any]]:
+class Files(NamedTuple):
+    """What is read of a guest; what is not there yet is None."""
+
+    scans: sqlite3.Connection | None
+    listed: sqlite3.Connection
+    delivered: sqlite3.Connection | None
+
+
+def history(files: Files, ticket_id: str, language: Language) -> list[dict[str, Any]]:
     """Return everything that is known of a ticket, newest first."""
+    scans, listed, delivered = files
     ours = journal.scans_of(scans, ticket_id, LOOK_BACK, MOST) if scans is not None else []
-    rows = [_own(scan, delivered) for scan in ours]
+    rows = [_own(scan, delivered, language) for scan in ours]
     known = {row["time"] for row in rows}
     kept = journal.passages(scans, ticket_id) if scans is not None else ()
     rows += [row for row in map(_passage, (*kept, *tickets.elsewhere(listed, ticket_id))) if row["time"] not in known]
     return sorted(rows, key=lambda row: str(row["time"]), reverse=True)[:MOST]
 
 
-def _own(scan: Scan, delivered: sqlite3.Connection | None) -> dict[str, Any]:
+def _own(scan: Scan, delivered: sqlite3.Connection | None, language: Language) -> dict[str, Any]:
     verdict = scan.verdict
     states = ledger.states(delivered, scan.seq, scan.seq) if delivered is not None else {}
     state, error = states.get(scan.seq, (scan.begins_as, None))
@@ -75,7 +83,7 @@ def _own(scan: Scan, delivered: sqlite3.Connection | None) -> dict[str, Any]:
         "type": verdict.direction,
         "scanResult": verdict.result,
         "reason": verdict.reason,
-        "message": short(words.sentence(verdict, scan.at)),
+        "message": short(words.sentence(verdict, scan.at, language)),
         "gate": scan.device_id,
         "lane": short(scan.lane),
         "seq": scan.seq,

@@ -17,7 +17,7 @@ from typing import Any
 from kiosk.config import Config
 from kiosk.display.snapshot import short
 from kiosk.display.staff.figures import evening, figures
-from kiosk.display.staff.guests import MOST, guest_facts, history, passages, scan_facts
+from kiosk.display.staff.guests import MOST, Files, guest_facts, history, passages, scan_facts
 from kiosk.display.staff.people import People
 from kiosk.errors import NoListYet
 from kiosk.model import Delivery, Moment
@@ -25,6 +25,7 @@ from kiosk.store import journal, ledger, tallies, tickets
 from kiosk.store.database import to_ms
 from kiosk.store.tallies import Tallies
 from kiosk.store.tickets import ListState
+from kiosk.words import ENGLISH, Language
 
 TYPES_S = 60.0
 """For how long the types of tickets are taken to be the same: to count them looks at every ticket."""
@@ -35,7 +36,8 @@ LOOK_BACK = 1_000
 class Records:
     """Raises StoreError, sqlite3.Error, OSError: the files cannot be read."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, language: Language = ENGLISH) -> None:
+        self._language = language
         self._config, self._directory = config, config.device.data_dir
         self._people = People(self._directory)
         self._tallies: tuple[int, Tallies] | None = None
@@ -73,17 +75,17 @@ class Records:
             if listed is None or found is None:
                 return None
             guest = guest_facts(found, tickets.event_names(listed), passages(scans, listed, ticket_id))
-            return {"guest": guest, "history": history(scans, listed, delivered, ticket_id)}
+            return {"guest": guest, "history": history(Files(scans, listed, delivered), ticket_id, self._language)}
 
     def scan(self, seq: int, now: datetime) -> dict[str, Any] | None:
         with self._open(journal.reader) as scans:
             found = journal.scans(scans, [seq]) if scans is not None else []
-        return scan_facts(found[0], now) if found else None
+        return scan_facts(found[0], now, self._language) if found else None
 
     def last_declined(self, now: datetime) -> dict[str, Any] | None:
         with self._open(journal.reader) as scans:
             found = journal.last_declined(scans, LOOK_BACK) if scans is not None else None
-        return scan_facts(found, now) if found is not None else None
+        return scan_facts(found, now, self._language) if found is not None else None
 
     def refused(self, now: datetime) -> list[dict[str, Any]]:
         """Return the oldest scans that the cloud refused, and why."""
@@ -92,7 +94,7 @@ class Records:
                 return []
             errors = ledger.errors(delivered, Delivery.REFUSED, MOST)
             found = journal.scans(scans, errors)
-        return [scan_facts(scan, now) | {"deliveryError": short(errors[scan.seq])} for scan in found]
+        return [scan_facts(scan, now, self._language) | {"deliveryError": short(errors[scan.seq])} for scan in found]
 
     def lists(self, now: Moment) -> list[dict[str, Any]]:
         """Return how good each event's list is."""

@@ -39,7 +39,7 @@ An error has a status of 400 and more and `{"error": KEY, "message": SENTENCE}`,
 double click or after an answer that was lost, gets the first answer and does nothing. Nothing is green before it has
 `scan.scanResult == "approved"`: then it is on disk.
 
-SCAN: {seq, time, lane, type, scanResult, reason, headline, message, name, ticketName, ticketId, area, row, seat,
+SCAN: {seq, time, lane, type, scanResult, reason, headline, sign, message, name, ticketName, ticketId, area, row, seat,
 codeEnd, overridable}. GUEST: {ticketId, name, ticketName, eventId, event, status, area, row, seat, codeEnd, inside}.
 
 `GET /staff/pictures/NAME.svg`, for an <img>: admissions, lanes, types, declines, inside. They need the session's
