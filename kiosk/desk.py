@@ -3,6 +3,7 @@
     {"do": "check", "ticketId": …, "code": …, "type": "checkin" | "checkout" | null, "token": …}   found by name
     {"do": "override", "seq": …, "reason": …, "by": …, "token": …}                  a declined scan
     {"do": "choose", "choices": {…}, "by": …}                                       `choices.py`
+    {"do": "drill", "minutes": …, "by": …}                                          practice: 0 ends it
     {"do": "try"} · {"do": "signed in"}                                             counts PINs that are tried
 
 The answer is the one to a code, `{"seq", "message", "repeated"}`, and `refused` names why nothing was done. A check is
@@ -24,6 +25,7 @@ from typing import Any, Protocol
 from kiosk.attempts import Attempts
 from kiosk.errors import NotRecorded, Refused
 from kiosk.model import Answer, Direction, Lookup, Moment, Order, Reading, Reason, Result, Scan, Ticket, Verdict
+from kiosk.practice import Practice
 
 FINAL = frozenset({Reason.UNREADABLE, Reason.UNKNOWN, Reason.UNKNOWN_STALE, Reason.REISSUED, Reason.AMBIGUOUS})
 """What nobody may override."""
@@ -73,6 +75,7 @@ class Desk:
     choose: Callable[[object, str], None]
     note: Callable[..., None]
     attempts: Attempts = field(default_factory=Attempts)
+    practice: Practice = field(default_factory=Practice)
     _done: dict[str, Answer] = field(default_factory=dict)
 
     def serve(self, reading: Reading, order: Order, door: Door) -> Answer:
@@ -89,6 +92,7 @@ class Desk:
         return {
             "check": lambda reading, words, door: self._once(words, lambda: self._check(reading, words, door)),
             "override": lambda reading, words, door: self._once(words, lambda: self._override(reading, words, door)),
+            "drill": lambda reading, words, _door: self._drill(reading.moment, words),
             "choose": lambda _reading, words, _door: self._choose(words),
             "try": lambda reading, _words, _door: self._try(reading.moment),
             "signed in": lambda _reading, _words, _door: self._signed_in(),
@@ -133,6 +137,13 @@ class Desk:
         if answer.scan is not None:
             self.note("override", by=by, scan=answer.scan.seq, overrides=declined.seq, declined=facts["declined"])
         return answer
+
+    def _drill(self, now: Moment, words: Mapping[str, Any]) -> Answer:
+        """Practise for so many minutes from now on; 0 ends it, and none at all changes nothing."""
+        if (minutes := words.get("minutes")) is not None:
+            self.practice.begin(now.boottime_ns, float(minutes))
+            self.note("practice", by=_plain(words.get("by") or "staff", 32), minutes=float(minutes))
+        return Answer(None, "", facts={"leftSeconds": self.practice.left_s(now.boottime_ns)})
 
     def _choose(self, words: Mapping[str, Any]) -> Answer:
         try:

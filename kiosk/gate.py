@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Protocol
 
-from kiosk import admit, annulment, clock, words
+from kiosk import admit, annulment, clock, practice, words
 from kiosk.desk import Desk, refuse
 from kiosk.errors import NotRecorded
 from kiosk.model import (
@@ -117,6 +117,7 @@ class Gate:
         self.show: Callable[[str, Answer], object] | None = None
         """Given each answer with its lane, once it is on disk; it must neither block nor raise."""
         self.suspicion = Suspicion()
+        self.practice = practice.Practice()
         self.time: Callable[[Moment], Moment | None] = lambda moment: moment
         self.fault: str | None = None
         self.desk: Desk | None = None
@@ -206,7 +207,7 @@ class Gate:
         held = self._held_off(case, lookup)
         if held is not None:
             return self._tell(case, replace(held, repeated=True))
-        if self._may_be_new(case, lookup) and self._waiting.begin(case):
+        if self._card(case, lookup) is None and self._may_be_new(case, lookup) and self._waiting.begin(case):
             return None
         return self._tell(case, self._judge(case, lookup))
 
@@ -243,6 +244,11 @@ class Gate:
         """Who goes out with a ticket that the list no longer has need not wait: nobody is kept inside."""
         out_again = lookup.gone is not None and case.direction is Direction.CHECKOUT
         return lookup.unknown and bool(case.rules.events) and not out_again
+
+    @staticmethod
+    def _card(case: Case, lookup: Lookup) -> practice.Card | None:
+        """Return what a practice code plays; whoever has a ticket with such a code is a guest."""
+        return practice.card(case.reading.code) if lookup.unknown and case.reading.flaw is None else None
 
     def tend(self, now_ns: float) -> None:
         """Answer those whose waiting is over at this time since boot."""
@@ -300,12 +306,16 @@ class Gate:
         return self._tickets.look_up(reading.code, rules.events, reading.moment)
 
     def _judge(self, case: Case, lookup: Lookup, *, unanswered: bool = False) -> Answer:
-        reading, now = case.reading, self.time(case.reading.moment)
+        """Decide, record, and only then say."""
+        reading, card, now = case.reading, self._card(case, lookup), self.time(case.reading.moment)
         said = (now or reading.moment).at
-        if not case.rules.events:
+        if card is None and not case.rules.events:
             return _unrecorded(Notice.NO_EVENT)
         try:
-            verdict = admit.decide(reading, lookup, self._history, case.rules, now.at if now is not None else None)
+            if card is not None:
+                verdict = practice.verdict(card, said, on=self.practice.on(reading.moment.boottime_ns))
+            else:
+                verdict = admit.decide(reading, lookup, self._history, case.rules, now.at if now is not None else None)
             if unanswered:
                 verdict = replace(verdict, facts={UNANSWERED: "look-up"})
             if lookup.rule is not None:  # it goes on under the ticket's code, and its bytes stay as they came
@@ -317,7 +327,7 @@ class Gate:
         answer = Answer(scan, words.sentence(verdict, said))
         if reading.flaw is None:
             names = case.names | {reading.code}
-            self._held[reading.lane] = _Held(names, verdict.direction, case.seen_ns, answer)
+            self._held[reading.lane] = _Held(names, case.direction, case.seen_ns, answer)
         return answer
 
     def _not_recorded(self, error: NotRecorded) -> Answer:

@@ -26,6 +26,7 @@ class Reason(StrEnum):
     OVERRIDDEN = "overridden"
     NOT_INSIDE = "not_inside"
     ANNULLED = "annulled"
+    PRACTICE = "practice"
 
     UNREADABLE = "unreadable"
     UNKNOWN = "unknown"
@@ -270,6 +271,9 @@ class Rules:
 CLOCK = "clock"
 """The fact of a ticket that is only good at some time, judged while nobody knew the time."""
 
+PLAYED = "played"
+"""The fact of a practice scan that says which reason it plays; one without it was made while practice was off."""
+
 UNANSWERED = "unanswered"
 """The fact of an unknown code that the cloud was asked for, without an answer in time."""
 
@@ -303,6 +307,11 @@ class Verdict:
     def rule(self) -> str | None:
         """By which rules the code was found to be the ticket's, None where it was that as it came."""
         return self.facts.get(RULE)
+
+    @property
+    def played(self) -> Reason | None:
+        """Which reason a practice scan plays."""
+        return Reason(self.facts[PLAYED]) if PLAYED in self.facts else None
 
     @property
     def untimed(self) -> bool:

@@ -20,6 +20,9 @@ STAFF = frozenset(
 )
 """What wants a person to look."""
 
+SHUT = frozenset({Reason.ANNULLED, Reason.PRACTICE})
+"""What is approved, and lets nobody pass."""
+
 
 def signal(answer: Answer) -> Signal | None:
     """Return how an answer looks and sounds. None for an admission that was taken back: nobody stands there."""
@@ -28,11 +31,12 @@ def signal(answer: Answer) -> Signal | None:
 
 def of(verdict: Verdict, *, repeated: bool) -> Signal | None:
     """Return the same of a recorded verdict. A declined one that is shown again must not sound any better."""
-    if verdict.reason is Reason.ANNULLED:
+    reason = verdict.played or verdict.reason
+    if reason is Reason.ANNULLED:
         return None
-    if verdict.reason in STAFF:
+    if reason in STAFF:
         return Signal.SEE_STAFF
-    if verdict.reason is Reason.ALREADY_IN:
+    if reason is Reason.ALREADY_IN:
         return Signal.REPEATED
     if verdict.result is Result.DECLINED:
         return Signal.DECLINED
@@ -43,12 +47,12 @@ def passage(answer: Answer) -> Signal | None:
     """Return which way somebody may pass now, None for nobody.
 
     Only for a scan that is approved and recorded, once: who is shown the verdict again has had the gate open. An exit
-    opens for whoever is let out, those worth a look included.
+    opens for whoever is let out, those worth a look included, and nothing opens in practice.
     """
     if answer.scan is None or answer.repeated:
         return None
     verdict = answer.scan.verdict
-    return _way(verdict) if verdict.result is Result.APPROVED and verdict.reason is not Reason.ANNULLED else None
+    return _way(verdict) if verdict.result is Result.APPROVED and verdict.reason not in SHUT else None
 
 
 def _way(verdict: Verdict) -> Signal:

@@ -41,6 +41,7 @@ SENTENCES: Mapping[Reason, Text] = {
     Reason.OVERRIDDEN: "Admitted by staff",
     Reason.NOT_INSIDE: "Out, but was not checked in: have a look",
     Reason.ANNULLED: "The admission was taken back: may come in again",
+    Reason.PRACTICE: "This code is for practice, and practice is off",
     Reason.UNREADABLE: "The code could not be read: scan again",
     Reason.UNKNOWN: "This code is not on the list",
     Reason.UNKNOWN_STALE: "Not on the list, but the list is missing or old: see staff",
@@ -62,6 +63,9 @@ SENTENCES: Mapping[Reason, Text] = {
 }
 ALREADY_IN_BY = "Already in since {at} at {gate}"
 GOODBYE = "Goodbye"
+PRACTICE = "Practice: {said}"
+PRACTICE_SHEET = "Practice"
+PRACTICE_NOTE = "Marked as practice: never delivered, never counted, opens nothing"
 UNTIMED = "Admitted, but not by time: this kiosk's clock is not set"
 NOT_YET = "Not on the list yet: scan again in a moment"
 NOTICES: Mapping[str, Text] = {
@@ -121,19 +125,22 @@ def sentence(verdict: Verdict, now: datetime, language: Language = ENGLISH) -> s
     facts = dict(verdict.facts)
     if "at" in facts:
         facts["at"] = _clock(datetime.fromisoformat(facts["at"]), now, language)
+    if verdict.played is not None:
+        return language.say(PRACTICE, {"said": language.say(_text(verdict), facts)})
     return language.say(_text(verdict), facts)
 
 
 def _text(verdict: Verdict) -> Text:
-    if verdict.reason is Reason.OK and verdict.direction is Direction.CHECKOUT:
+    reason = verdict.played or verdict.reason
+    if reason is Reason.OK and verdict.direction is Direction.CHECKOUT:
         return GOODBYE
     if verdict.unanswered:
         return NOT_YET
     if verdict.untimed and verdict.result is Result.APPROVED:
         return UNTIMED
-    if verdict.reason is Reason.ALREADY_IN and verdict.facts.get("gate"):
+    if reason is Reason.ALREADY_IN and verdict.facts.get("gate"):
         return ALREADY_IN_BY
-    return SENTENCES[verdict.reason]
+    return SENTENCES[reason]
 
 
 def notice(key: str, language: Language = ENGLISH) -> str:
@@ -152,11 +159,12 @@ def journal(facts: Mapping[str, int | None], language: Language = ENGLISH) -> st
 
 def headline(verdict: Verdict) -> Headline:
     """The large words over a verdict."""
+    reason = verdict.played or verdict.reason
     if verdict.result is Result.APPROVED:
         return Headline.OUT if verdict.direction is Direction.CHECKOUT else Headline.OK
-    if verdict.unanswered or verdict.reason is Reason.UNREADABLE:
+    if verdict.unanswered or reason is Reason.UNREADABLE:
         return Headline.AGAIN
-    return Headline.STAFF if verdict.reason in SEE_STAFF else Headline.STOP
+    return Headline.STAFF if reason in SEE_STAFF else Headline.STOP
 
 
 def stamp(at: datetime) -> str:

@@ -296,7 +296,7 @@ def test_a_check_in_has_its_reason(scene: Scene, reason: Reason) -> None:
 
 def test_every_reason_that_the_decision_gives_has_a_scene() -> None:
     given_to_check_ins = {reason for _, reason in CHECK_INS.values()}
-    assert given_to_check_ins == set(Reason) - {Reason.OVERRIDDEN, Reason.NOT_INSIDE, Reason.ANNULLED}
+    assert given_to_check_ins == set(Reason) - {Reason.OVERRIDDEN, Reason.NOT_INSIDE, Reason.ANNULLED, Reason.PRACTICE}
 
 
 # --- the order of the questions --------------------------------------------------------------------------------------

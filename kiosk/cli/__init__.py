@@ -35,6 +35,8 @@ COMMANDS = {
     "devices": "Show the scanners that are plugged in, with the lines to configure them.",
     "record": "Write down what a scanner really sends.",
     "calibrate": "Find out how a scanner is set, from one scan.",
+    "drill": "Practise: codes of a sheet play what happens at a door.",
+    "drill-sheet": "Write a page of codes to practise with.",
     "check": "Check the configuration and show what it comes to.",
     "sandbox": "Run a cloud to practise with, faults included.",
     "completion": "Print the tab completion for your shell.",

@@ -103,6 +103,7 @@ def _run(setup: Setup, lanes: list[Lane], journal: Keeper, tickets: TicketList, 
     timekeeper.tend()
     gate.time = timekeeper.time
     gate.desk = Desk(LookBack(data_dir), tickets.with_id, rules.choose, partial(audit.note, data_dir))
+    gate.practice = gate.desk.practice
     gate.desk.attempts = resumed(pulse.last().get("pins"))
     gate.remember(clock.now())
     ears = Ears(lanes, gate.hear, gate.backlog, timekeeper.now, hotplug())
@@ -184,6 +185,7 @@ def _beat(pulse: Pulse, gate: Gate, ears: Ears, rules: Callable[[], Rules], **sa
         scanners=[one | {"hint": gate.suspicion.hint(str(one["name"])) or one["hint"]} for one in ears.state()],
         events=list(rules().events),
         fault=gate.fault,
+        practice=gate.practice.left_s(clock.boottime_ns()),
         pins=gate.desk.attempts.facts() if gate.desk is not None else None,
         **said,
         shown={

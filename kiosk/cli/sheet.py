@@ -58,14 +58,14 @@ def write(path: Path, text: str) -> None:
         raise Refused(f"{path}: cannot be written: {error.strerror}: name another file") from error
 
 
-def _bars(text: str) -> list[bool]:
+def bars(text: str) -> list[bool]:
     quiet = [False] * code128.QUIET
     return [*quiet, *code128.modules(text), *quiet]
 
 
 def _svg(text: str) -> bytes:
-    square, bars = qr(text), _bars(text)
-    width = max(len(square), len(bars) * BAR_MM)
+    square, code = qr(text), bars(text)
+    width = max(len(square), len(code) * BAR_MM)
     beneath = len(square) + GAP_MM
     height = beneath + BAR_HEIGHT_MM + LINE_MM
     return (
@@ -73,8 +73,8 @@ def _svg(text: str) -> bytes:
         f'viewBox="0 0 {width:g} {height:g}" shape-rendering="crispEdges">'
         f'<rect width="100%" height="100%" fill="#fff"/>'
         f'<path transform="translate({(width - len(square)) / 2:g})" d="{_path(square)}"/>'
-        f'<path transform="translate({(width - len(bars) * BAR_MM) / 2:g} {beneath}) scale({BAR_MM} {BAR_HEIGHT_MM})" '
-        f'd="{_path([bars])}"/>'
+        f'<path transform="translate({(width - len(code) * BAR_MM) / 2:g} {beneath}) scale({BAR_MM} {BAR_HEIGHT_MM})" '
+        f'd="{_path([code])}"/>'
         f'<text x="{width / 2:g}" y="{height - LINE_MM / 4:g}" font-size="4" font-family="monospace" '
         f'text-anchor="middle">{html.escape(text)}</text></svg>'
     ).encode()
@@ -99,9 +99,9 @@ def _html(text: str) -> bytes:
 
 
 def _png(text: str) -> bytes:
-    square, bars = qr(text), _bars(text)
+    square, code = qr(text), bars(text)
     square_row = [_wide(row, MM) for row in square]
-    bar_row = _wide(bars, int(BAR_MM * MM))
+    bar_row = _wide(code, int(BAR_MM * MM))
     width = max(len(square_row[0]), len(bar_row))
     rows = [_centred(row, width) for row in square_row for _ in range(MM)]
     rows += [_centred([], width)] * (GAP_MM * MM)

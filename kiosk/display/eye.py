@@ -134,6 +134,7 @@ class Eye:
             "fault": short(said.get("fault")),
             **_fittings(said),
             "notice": self._notice((said.get("journal") or {}).get("notice")),
+            "practice": bool(said.get("practice")),
             "clockKnown": (said.get("clock") or {}).get("known") is not False,
         }
 

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from kiosk import signals, words
-from kiosk.model import Notice, Result, Scan
+from kiosk.model import Notice, Reason, Result, Scan
 from kiosk.signals import Signal
 from kiosk.words import ENGLISH, Headline, Language
 
@@ -61,7 +61,8 @@ def describe(scan: Scan, now: datetime, language: Language = ENGLISH, *, repeate
         "lane": short(scan.lane),
         **_large(words.headline(verdict), language),
         "result": verdict.result,
-        "reason": verdict.reason,
+        "reason": verdict.played or verdict.reason,
+        "practice": verdict.reason is Reason.PRACTICE,
         "message": short(words.sentence(verdict, now, language)),
         "ticketName": short(ticket.ticket_name) if ticket is not None else None,
         "name": short(ticket.name) if ticket is not None else None,
@@ -81,7 +82,7 @@ def refuse(lane: str, notice: str, language: Language = ENGLISH) -> dict[str, An
     headline = Headline.CLOSED if notice == Notice.NO_EVENT else Headline.STAFF
     nothing = dict.fromkeys(("seq", "reason", "ticketName", "name", "area", "row", "seat", "type", "codeEnd"))
     told = {"lane": short(lane), "result": Result.DECLINED, "message": short(words.notice(notice, language))}
-    plain = {"repeated": False, "untimed": False, "signal": Signal.SEE_STAFF}
+    plain = {"repeated": False, "untimed": False, "practice": False, "signal": Signal.SEE_STAFF}
     return {**nothing, **told, **_large(headline, language), **plain}
 
 

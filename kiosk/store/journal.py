@@ -391,6 +391,8 @@ def count(database: sqlite3.Connection, counts: Counts) -> Counts:
 
 
 def _add(counts: Counts, kind: str, result: Result, reason: Reason, number: int) -> None:
+    if reason is Reason.PRACTICE:
+        return
     if result is Result.DECLINED:
         counts.declined += number
     elif kind == Direction.CHECKIN:

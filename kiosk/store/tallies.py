@@ -17,7 +17,7 @@ MOST_NAMES = 500
 """How many lanes, and types, are told apart in one look."""
 
 _BETWEEN = "FROM scan WHERE seq > ?1 AND seq <= ?2"
-_ADMITTED = f"{_BETWEEN} AND result = 'approved' AND type = 'checkin'"
+_ADMITTED = f"{_BETWEEN} AND result = 'approved' AND type = 'checkin' AND reason <> 'practice'"
 _MINUTES = f"SELECT time_ms / 60000, type, result, reason, count(*) {_BETWEEN} GROUP BY 1, 2, 3, 4"
 _LANES = f"SELECT lane, count(*) {_ADMITTED} GROUP BY 1 ORDER BY 2 DESC LIMIT {MOST_NAMES}"
 _TYPES = (
@@ -57,6 +57,8 @@ def count(database: sqlite3.Connection, tallies: Tallies) -> Tallies:
 
 def _add(tallies: Tallies, what: tuple[int, str, str, str], number: int) -> None:
     minute, kind, result, reason = what
+    if reason == Reason.PRACTICE:
+        return
     if result == Result.DECLINED:
         tallies.declined[minute] += number
         tallies.reasons[reason] += number

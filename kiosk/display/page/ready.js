@@ -93,6 +93,7 @@ function banners({ gate, tickets, outbox, disk, syncAlive, online, cloudProblem,
   ];
   const worth = [
     open && tickets && !tickets.complete && say("The ticket list is incomplete"),
+    gate.practice && say("Practice is on: the codes of the sheet play"),
     disk,
     silenced && say("No sound: the browser wants --autoplay-policy=no-user-gesture-required"),
     tickets?.complete && tickets.old && say("The ticket list is {age} old", { age: age(tickets.ageSeconds) }),

@@ -4,11 +4,11 @@
 /**
  * @typedef {{name: string, kind: string, connected: boolean, hint: string | null}} Scanner
  * @typedef {{alive: boolean, scanners: Scanner[], events: string[], fault: string | null, notice?: string | null,
- *   clockKnown: boolean, outputs: string[], missed: {lane: string, seq: number}[]}} Gate
+ *   practice: boolean, clockKnown: boolean, outputs: string[], missed: {lane: string, seq: number}[]}} Gate
  * @typedef {{showing: number, ageMs: number, seq: number | null, lane: string, headline: string, sign: string, result: string,
  *   reason: string | null, message: string, ticketName: string | null, name: string | null, area: string | null,
  *   row: string | null, seat: string | null, type: string | null, codeEnd: string | null, repeated: boolean,
- *   untimed: boolean, signal: string | null}} Shown
+ *   untimed: boolean, practice: boolean, signal: string | null}} Shown
  * @typedef {{total: number, complete: boolean, ageSeconds: number | null, old: boolean,
  *   refused: string[], shrunkTo: number | null}} Tickets
  * @typedef {{pending: number, inflight: number, unknown: number, refused: number}} Outbox

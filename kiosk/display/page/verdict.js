@@ -58,6 +58,7 @@ export function paintVerdict(shown, snapshot) {
   write("seat", seat(shown));
   write("holder", shown.name);
   write("note", note(shown, snapshot));
+  element("verdict").dataset.practice = shown.practice ? say("Practice") : "";
   document.body.dataset.seq = String(shown.seq ?? "");
   document.body.dataset.showing = String(shown.showing);
   write("said", [shown.headline, again, shown.message, shown.ticketName].filter(Boolean).join(". "));
