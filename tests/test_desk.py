@@ -7,12 +7,13 @@ import pytest
 
 from kiosk.desk import FINAL, OVERRIDE_WITHIN_S, Desk
 from kiosk.errors import NotRecorded, Refused
-from kiosk.gate import NO_EVENT, Gate
+from kiosk.gate import Gate
 from kiosk.model import (
     Direction,
     EventRules,
     Listed,
     Moment,
+    Notice,
     Order,
     Reading,
     Reason,
@@ -176,7 +177,7 @@ def test_an_override_wants_a_reason_a_declined_scan_and_an_open_gate(door):
     approved = door.do("check", ticketId="t-1", token="c").scan
     assert door.override(approved.seq).facts == {"refused": "not_declined"}
     door.rules = Rules({})
-    assert door.override(seq).message == NO_EVENT
+    assert door.override(seq).notice is Notice.NO_EVENT
 
 
 def test_what_cannot_be_recorded_is_not_admitted_and_may_be_tried_again(door):

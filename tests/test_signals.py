@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from kiosk.model import Answer, Direction, Moment, Reason, Result, Scan, Ticket, Verdict
-from kiosk.signals import Signal, passage, signal
+from kiosk.model import PLAYED, Answer, Direction, Moment, Reason, Result, Scan, Ticket, Verdict
+from kiosk.signals import Signal, of, passage, signal
 
 AT = datetime(2026, 6, 1, 19, 30, tzinfo=UTC)
 IN, OUT = Direction.CHECKIN, Direction.CHECKOUT
@@ -14,8 +14,11 @@ APPROVED = {Reason.OK, Reason.OVERRIDDEN, Reason.NOT_INSIDE, Reason.ANNULLED}
 
 def answer(reason, direction=IN, *, repeated=False):
     result = Result.APPROVED if reason in APPROVED else Result.DECLINED
-    verdict = Verdict(direction, result, reason, Ticket("t", "CODE", "e", "tt"))
-    return Answer(Scan(1, "id", AT, "north", Moment(AT, 0, "boot"), "left", "CODE", verdict), "", repeated)
+    return Answer(scan_of(Verdict(direction, result, reason, Ticket("t", "CODE", "e", "tt"))), "", repeated)
+
+
+def scan_of(verdict):
+    return Scan(1, "id", AT, "north", Moment(AT, 0, "boot"), "left", "CODE", verdict)
 
 
 @pytest.mark.parametrize(
@@ -58,3 +61,11 @@ def test_nobody_else_may_pass(reason, direction):
 
 def test_nobody_passes_whose_scan_is_not_on_disk():
     assert passage(Answer(None, "Welcome")) is None
+
+
+@pytest.mark.parametrize("played", sorted(set(Reason) - {Reason.ANNULLED, Reason.PRACTICE}))
+def test_practice_sounds_like_what_it_plays_and_opens_nothing(played):
+    result = Result.APPROVED if played in APPROVED else Result.DECLINED
+    told = Verdict(IN, result, Reason.PRACTICE, facts={PLAYED: played})
+    assert of(told, repeated=False) is of(Verdict(IN, result, played), repeated=False)
+    assert passage(Answer(scan_of(told), "")) is None

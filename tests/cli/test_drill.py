@@ -1,6 +1,7 @@
 """Practice at a real gate: on, played, off; no trace of it in a count or in the cloud."""
 
 import json
+import signal
 
 
 def played(kiosk, code):
@@ -8,7 +9,7 @@ def played(kiosk, code):
 
 
 def test_a_card_plays_while_practice_is_on_and_is_declined_otherwise(kiosk):
-    kiosk.start("gate")
+    kiosk.open_gate()
     off = played(kiosk, "PRACTICE-WELCOME")
     assert (off["scanResult"], off["reason"]) == ("declined", "practice")
     assert "off" in off["message"]
@@ -29,18 +30,17 @@ def test_a_card_plays_while_practice_is_on_and_is_declined_otherwise(kiosk):
 
 
 def test_who_turns_practice_on_is_in_the_audit(kiosk):
-    kiosk.start("gate")
+    kiosk.open_gate()
     kiosk.call("drill", "on")
     rows = [json.loads(line) for line in kiosk.call("audit", "--json").stdout.splitlines()]
     assert [(row["by"], row["minutes"]) for row in rows if row["action"] == "practice"] == [("command line", 30.0)]
 
 
 def test_practice_ends_with_its_gate(kiosk):
-    gate = kiosk.start("gate")
+    kiosk.open_gate()
     kiosk.call("drill", "on")
-    gate.kill()
-    gate.wait()
-    kiosk.start("gate")
+    kiosk.stop("gate", signal.SIGKILL)
+    kiosk.open_gate()
     assert kiosk.call("drill").stdout == "practice is off\n"
 
 
@@ -49,7 +49,7 @@ def test_without_a_gate_there_is_no_practice(kiosk):
 
 
 def test_a_time_that_is_none_is_refused(kiosk):
-    kiosk.start("gate")
+    kiosk.open_gate()
     for minutes in ("0", "121", "-1", "nan"):
         assert kiosk.call("drill", "on", "--minutes", minutes, check=False).returncode in {1, 2}
     assert kiosk.call("drill").stdout == "practice is off\n"

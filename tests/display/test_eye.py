@@ -41,6 +41,7 @@ def test_it_says_at_once_how_everything_is(door, eye):
         "events": ["e1"],
         "fault": None,
         "notice": None,
+        "practice": False,
         "clockKnown": True,
         "outputs": [],
         "missed": [],
