@@ -488,7 +488,7 @@ def test_an_interval_that_the_cloud_changes_holds_from_the_next_look_on():
 
 def test_fetching_goes_on_after_a_failure():
     eyes = Eyes({"tickets": NotSent("x"), "settings": Unauthorized("y")}, rounds=3)
-    assert lasting(eyes).count("elsewhere") >= 3  # it is due a moment before the list
+    assert lasting(eyes).count("elsewhere") >= 2  # the third time may fall together with the stop
 
 
 def test_fetching_leaves_the_cloud_alone_for_as_long_as_it_asked():
