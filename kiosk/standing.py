@@ -17,6 +17,8 @@ from kiosk.store.ticketlist import TicketList
 
 log = logging.getLogger(__name__)
 
+LOCKED = "The cloud has locked the settings of this gate"
+
 
 class Standing:
     """Belongs to the gate's thread, whose pen `choices.json` is."""
@@ -44,7 +46,7 @@ class Standing:
         """Let staff's choices be these from now on; none at all is as configured. Raises Refused."""
         self._tickets.look_again()
         if settings.locked(self._gate, self._tickets.settings):
-            raise Refused("The cloud has locked the settings of this gate")
+            raise Refused(LOCKED)
         try:
             choices = Choices.model_validate(words)
         except ValidationError as error:

@@ -1,7 +1,8 @@
 """What a reason says to a person: a word or two for three metres, one sentence for thirty centimetres.
 
 The English texts stand here and name themselves in the catalogues of `languages/`; what a page says by itself stands
-in the page. Only constants in capitals are looked through for texts: `tests/texts.py`.
+in the page, and what staff are told by a program in its own file. Only constants in capitals are looked through for
+texts: `tests/texts.py`.
 """
 
 from __future__ import annotations
@@ -105,6 +106,11 @@ class Language:
     def say(self, text: Text, facts: Mapping[str, str] | None = None) -> str:
         """Return a text with its facts; one that is missing leaves a gap instead of an error."""
         return self._template(text, facts or {}).format_map(_Gaps(facts or {}))
+
+    def again(self, sentence: str) -> str:
+        """Return what another of our programs has said in English; what is no text of ours stays as it is."""
+        found = self.texts.get(sentence, sentence)
+        return found if isinstance(found, str) else sentence
 
     def _template(self, text: Text, facts: Mapping[str, str]) -> str:
         if isinstance(text, str):

@@ -218,6 +218,15 @@ def test_a_number_that_is_missing_takes_the_last_form() -> None:
 
 
 @pytest.mark.parametrize(
+    ("english", "said"),
+    [("Welcome", "Witamy"), ("Bad {input} {", "Bad {input} {"), ("{count} ticket", "{count} ticket")],
+)
+def test_what_another_program_has_said_is_looked_up_and_never_filled_in(english: str, said: str) -> None:
+    spoken = Language("pl", {"Welcome": "Witamy", "{count} ticket": ["{count} bilet", "{count} bilety"]})
+    assert spoken.again(english) == said
+
+
+@pytest.mark.parametrize(
     ("at", "stamp"),
     [
         (datetime(2026, 6, 1, 20, 30, tzinfo=UTC), "2026-06-01T20:30:00.000Z"),

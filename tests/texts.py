@@ -3,9 +3,9 @@
     python tests/texts.py        # into each of kiosk/languages/*.po
     python tests/texts.py pl     # and into a new one, kiosk/languages/pl.po
 
-A text of Python is one of the constants of kiosk/words.py; one of a page is a say("…") or say(["…", "…"], …) in its
-script, and what carries data-say, an aria-label or is the title in its HTML. Nothing is removed: another branch may
-need it.
+A text of Python is one of the constants of kiosk/words.py, or one that staff are told (TOLD); one of a page is a
+say("…") or say(["…", "…"], …) in its script, and what carries data-say, an aria-label or is the title in its HTML.
+Nothing is removed: another branch may need it.
 """
 
 from __future__ import annotations
@@ -13,14 +13,26 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from enum import EnumType
 from pathlib import Path
 
 import polib
 
-from kiosk import languages, words
+from kiosk import desk, languages, standing, words
+from kiosk.display.staff import figures, pictures, sayings
+from kiosk.sync import errands
 from kiosk.words import Plural, Text
+
+TOLD: Mapping[str, Sequence[object]] = {
+    "kiosk/desk.py": [desk.REFUSALS],
+    "kiosk/standing.py": [standing.LOCKED],
+    "kiosk/sync/errands.py": [errands.REFUSALS],
+    "kiosk/display/staff/sayings.py": [sayings.SAYINGS],
+    "kiosk/display/staff/pictures.py": [pictures.TITLES, pictures.NOTHING, pictures.COURSE],
+    "kiosk/display/staff/figures.py": [figures.OTHERS],
+}
+"""What the staff page is told by the programs behind it, each in its own file."""
 
 PACKAGE = Path(languages.__file__).parents[1]
 STRING = r'"(?:[^"\\]|\\.)*"'
@@ -47,6 +59,8 @@ def in_python() -> Iterator[tuple[str, Text]]:
     for name, value in vars(words).items():
         if name.isupper() or isinstance(value, EnumType):
             yield from (("kiosk/words.py", text) for text in _within(value))
+    for place, told in TOLD.items():
+        yield from ((place, text) for value in told for text in _within(value))
 
 
 def _within(value: object) -> Iterator[Text]:

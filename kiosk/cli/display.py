@@ -82,7 +82,7 @@ def _staff(setup: Setup, language: Language) -> Staff:
     config = setup.config
     programs = Programs(gate_socket(setup), config.device.runtime_dir, pin.place(config))
     reading, from_network = Workers("staff-reads"), config.display.staff_from_network
-    entrance = Entrance(programs, reading, clock.boottime_ns, from_network=from_network)
+    entrance = Entrance(programs, reading, clock.boottime_ns, from_network=from_network, language=language)
     return Staff(entrance, programs, Records(config, language), Overview(config), clock.now)
 
 

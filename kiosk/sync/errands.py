@@ -29,11 +29,17 @@ SOCKET = "sync.sock"
 NOTED = 100
 """How many numbers are written down."""
 
+REFUSALS = {
+    "never": "nothing was ever delivered from here: start `kiosk sync`",
+    "not shrunk": "this list did not shrink: there is nothing to accept",
+    "none shrunk": "no list shrank: there is nothing to accept",
+}
+
 
 def retry(directory: Path, numbers: Sequence[int], *, unknown: bool = False, **who: str) -> list[int]:
     """Hand refused scans out again, all where none is named, and return which. Raises Refused."""
     if not (directory / FILE).exists():
-        raise Refused("nothing was ever delivered from here: start `kiosk sync`")
+        raise Refused(REFUSALS["never"])
     again = hand_out_again(directory, numbers, unknown=unknown)
     audit.note(directory, "retry", scans=len(again), numbers=again[:NOTED], unknown=unknown, **who)
     return again
@@ -44,9 +50,9 @@ def accept(directory: Path, event_id: str | None, *, names: bool, **who: str) ->
     with closing(Cache(directory, names=names)) as store:
         shrunken = {i: s for i, s in tickets.lists(store.database).items() if s.shrunk_to is not None}
         if event_id is not None and event_id not in shrunken:
-            raise Refused(f"the list of event {event_id} did not shrink: there is nothing to accept")
+            raise Refused(REFUSALS["not shrunk"])
         if not shrunken:
-            raise Refused("no list shrank: there is nothing to accept")
+            raise Refused(REFUSALS["none shrunk"])
         accepted = {}
         for state in [shrunken[event_id]] if event_id is not None else shrunken.values():
             accepted[state.event_id] = store.accept(state)

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -16,7 +17,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from kiosk import clock
+from kiosk import clock, languages
 from kiosk.config import parse
 from kiosk.model import Direction, Listed, Notice, Reading, Reason, Result, Ticket, Verdict
 from kiosk.pulse import Pulse
@@ -298,3 +299,28 @@ def screen(browser, display):
     made.wait_for("ready")
     yield made
     context.close()
+
+
+PSEUDO = (
+    'msgid ""\nmsgstr ""\n"Content-Type: text/plain; charset=UTF-8\\n"\n"Plural-Forms: nplurals=1; plural=0;\\n"\n\n'
+)
+
+
+@pytest.fixture
+def brackets(tmp_path, monkeypatch):
+    """The kiosk in another place, with one more file: a language, xx, that puts every English text into brackets."""
+    place = tmp_path / "copy"
+    shutil.copytree(Path(languages.__file__).parents[1], place / "kiosk", ignore=shutil.ignore_patterns("__pycache__"))
+    texts = (languages.FOLDER / "de.po").read_text(encoding="utf-8").split("\n\n")[1:]
+    folder = place / "kiosk" / "languages"
+    (folder / "xx.po").write_text(PSEUDO + "\n\n".join(map(bracketed, texts)), encoding="utf-8")
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(place), *filter(None, [os.environ.get("PYTHONPATH")])]))
+    monkeypatch.chdir(place)
+    monkeypatch.setattr(languages, "FOLDER", folder)
+
+
+def bracketed(entry):
+    lines = [line for line in entry.strip().splitlines() if line.startswith("msgid")]
+    said = lines[-1].partition('"')[2].rstrip('"')
+    key = "msgstr[0]" if len(lines) == 2 else "msgstr"
+    return "\n".join([*lines, f'{key} "⟦{said}⟧"'])

@@ -1,9 +1,5 @@
 """The page in each language: what a real browser shows, and that it fits."""
 
-import os
-import shutil
-from pathlib import Path
-
 import pytest
 
 from kiosk import languages, words
@@ -139,31 +135,7 @@ def test_what_was_not_recorded_is_said_in_the_doors_language(door, screen, langu
     assert screen.text("message") == words.notice(Notice.NO_EVENT, language)
 
 
-PSEUDO = (
-    'msgid ""\nmsgstr ""\n"Content-Type: text/plain; charset=UTF-8\\n"\n"Plural-Forms: nplurals=1; plural=0;\\n"\n\n'
-)
-
-
-@pytest.fixture
-def copy(tmp_path):
-    """The kiosk in another place, with one more file: a language that puts every English text into brackets."""
-    place = tmp_path / "copy"
-    shutil.copytree(Path(languages.__file__).parents[1], place / "kiosk", ignore=shutil.ignore_patterns("__pycache__"))
-    texts = (place / "kiosk" / "languages" / "de.po").read_text(encoding="utf-8").split("\n\n")[1:]
-    (place / "kiosk" / "languages" / "xx.po").write_text(PSEUDO + "\n\n".join(map(bracketed, texts)), encoding="utf-8")
-    return place
-
-
-def bracketed(entry):
-    lines = [line for line in entry.strip().splitlines() if line.startswith("msgid")]
-    said = lines[-1].partition('"')[2].rstrip('"')
-    key = "msgstr[0]" if len(lines) == 2 else "msgstr"
-    return "\n".join([*lines, f'{key} "⟦{said}⟧"'])
-
-
-def test_one_file_makes_a_language_and_no_text_of_the_page_escapes_it(door, display, copy, browser, monkeypatch):
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(copy), *filter(None, [os.environ.get("PYTHONPATH")])]))
-    monkeypatch.chdir(copy)
+def test_one_file_makes_a_language_and_no_text_of_the_page_escapes_it(door, display, brackets, browser):
     restart(door, display, "xx")
     page = browser.new_page()
     page.goto(f"{display.url}/")

@@ -16,6 +16,7 @@ from kiosk.display.staff.sessions import Sessions
 from kiosk.display.staff.workers import Workers
 from kiosk.errors import Refused
 from kiosk.store.pin import Pin
+from kiosk.words import ENGLISH, Language
 
 COOKIE = "kiosk_staff"
 
@@ -26,9 +27,15 @@ class Entrance:
     """Belongs to one event loop. `now_ns` is the time since boot."""
 
     def __init__(
-        self, programs: Programs, reading: Workers, now_ns: Callable[[], int], *, from_network: bool = False
+        self,
+        programs: Programs,
+        reading: Workers,
+        now_ns: Callable[[], int],
+        *,
+        from_network: bool = False,
+        language: Language = ENGLISH,
     ) -> None:
-        self.reading = reading
+        self.reading, self.language = reading, language
         self._programs, self._now_ns, self._from_network = programs, now_ns, from_network
         self._sessions = Sessions()
 
@@ -61,9 +68,9 @@ class Entrance:
         try:
             pin = await self._pin()
         except Problem:
-            return JSONResponse(self._how("unreadable", 0) | {"howTo": SAYINGS["unreadable_pin"]})
+            return JSONResponse(self._how("unreadable", 0) | {"howTo": self.language.say(SAYINGS["unreadable_pin"])})
         if pin is None:
-            return JSONResponse(self._how("missing", 0) | {"howTo": SAYINGS["no_pin"]})
+            return JSONResponse(self._how("missing", 0) | {"howTo": self.language.say(SAYINGS["no_pin"])})
         if digits is None:
             return JSONResponse(self._how("set", self._left_s(request, pin, used=False)))
         now_ns = self._now_ns()

@@ -28,8 +28,11 @@ def evening(now: datetime) -> datetime:
     return (began if began <= local else began - timedelta(days=1)).astimezone(UTC)
 
 
-def figures(tallies: Tallies, inside_now: int, now: datetime) -> dict[str, Any]:
-    """Return all numbers; `inside_now` is the door's own count, from which that of the evening is reckoned back."""
+def figures(tallies: Tallies, inside_now: int, now: datetime, others: str = OTHERS) -> dict[str, Any]:
+    """Return all numbers; `inside_now` is the door's own count, from which that of the evening is reckoned back.
+
+    What there is no room for is told as `others`.
+    """
     first, width, points = _grid(tallies, now)
     admitted = _points(tallies.admitted, first, width, points)
     return {
@@ -50,9 +53,9 @@ def figures(tallies: Tallies, inside_now: int, now: datetime) -> dict[str, Any]:
             "minutes": width,
             "people": _run(_points(tallies.steps, first, width, points), inside_now),
         },
-        "perLane": _bars(tallies.lanes),
-        "perType": _bars(tallies.types),
-        "declines": _bars(tallies.reasons),
+        "perLane": _bars(tallies.lanes, others),
+        "perType": _bars(tallies.types, others),
+        "declines": _bars(tallies.reasons, others),
     }
 
 
@@ -84,13 +87,13 @@ def _run(steps: list[int], now: int) -> list[int]:
     return found
 
 
-def _bars(counts: Counter[str]) -> list[dict[str, Any]]:
+def _bars(counts: Counter[str], others: str) -> list[dict[str, Any]]:
     """Return the largest counts, and the rest as one."""
     ranked = counts.most_common()
     shown = ranked if len(ranked) <= MOST_BARS else ranked[: MOST_BARS - 1]
     rest = sum(number for _, number in ranked[len(shown) :])
     return [{"name": name, "number": number} for name, number in shown] + (
-        [{"name": OTHERS, "number": rest}] if rest else []
+        [{"name": others, "number": rest}] if rest else []
     )
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from xml.sax.saxutils import escape
 
 from kiosk.display.snapshot import short
+from kiosk.words import ENGLISH, Language
 
 WIDTH, HEIGHT = 640, 300
 LEFT, RIGHT, TOP, BOTTOM = 52, 12, 40, 30
@@ -26,6 +27,7 @@ TITLES = {
     "declines": "Declined, by reason",
 }
 NOTHING = "Nothing yet this evening"
+COURSE = "From {since} to {until}; highest {highest}, last {last}"
 
 
 def pictures() -> list[str]:
@@ -33,19 +35,38 @@ def pictures() -> list[str]:
     return list(TITLES)
 
 
-def draw(name: str, figures: Mapping[str, Any]) -> str:
+def draw(name: str, figures: Mapping[str, Any], language: Language = ENGLISH) -> str:
     """Return one picture. Raises KeyError for one that there is not."""
-    title = TITLES[name]
+    title = language.say(TITLES[name])
     if name in {"admissions", "inside"}:
         series = figures["perMinute" if name == "admissions" else "inside"]
         values = series["admitted" if name == "admissions" else "people"]
-        return _over_time(title, series, values, _columns if name == "admissions" else _line)
-    return _bars(title, figures[{"lanes": "perLane", "types": "perType", "declines": "declines"}[name]])
+        described = _described(series, values, language)
+        return _over_time((title, described), series, values, _columns if name == "admissions" else _line)
+    return _bars(title, figures[{"lanes": "perLane", "types": "perType", "declines": "declines"}[name]], language)
+
+
+def _described(series: Mapping[str, Any], values: Sequence[float], language: Language) -> str:
+    if not any(values):
+        return language.say(NOTHING)
+    ends = _ends(series, len(values))
+    facts = {"since": _time(ends[0]), "until": _time(ends[-1])}
+    return language.say(COURSE, facts | {"highest": f"{max(values):g}", "last": f"{values[-1]:g}"})
+
+
+def _ends(series: Mapping[str, Any], number: int) -> list[datetime]:
+    """Return when each of so many points begins, and when the last one ends."""
+    began = datetime.fromisoformat(series["begins"])
+    return [began + timedelta(minutes=series["minutes"] * index) for index in range(number + 1)]
 
 
 def _over_time(
-    title: str, series: Mapping[str, Any], values: Sequence[float], shape: Callable[[list[tuple[float, float]]], str]
+    said: tuple[str, str],
+    series: Mapping[str, Any],
+    values: Sequence[float],
+    shape: Callable[[list[tuple[float, float]]], str],
 ) -> str:
+    """Draw it under a title, with what it shows in words."""
     top = _round_up(max([1, *values]))
     low = min([0, *values])
     wide, high = WIDTH - LEFT - RIGHT, HEIGHT - TOP - BOTTOM
@@ -53,15 +74,8 @@ def _over_time(
         (LEFT + wide * (index + 0.5) / len(values), TOP + high * (top - value) / (top - low))
         for index, value in enumerate(values)
     ]
-    began = datetime.fromisoformat(series["begins"])
-    ends = [began + timedelta(minutes=series["minutes"] * index) for index in range(len(values) + 1)]
-    described = (
-        f"From {_time(ends[0])} to {_time(ends[-1])}; highest {max(values):g}, last {values[-1]:g}"
-        if any(values)
-        else NOTHING
-    )
-    body = [*_scale(top, low), shape(points), *_hours(ends)]
-    return _svg(title, described, body, HEIGHT)
+    body = [*_scale(top, low), shape(points), *_hours(_ends(series, len(values)))]
+    return _svg(*said, body, HEIGHT)
 
 
 def _columns(points: list[tuple[float, float]]) -> str:
@@ -89,16 +103,17 @@ def _hours(ends: Sequence[datetime]) -> Iterator[str]:
         yield _text(LEFT + (WIDTH - LEFT - RIGHT) * share, HEIGHT - 10, _time(at), anchor)
 
 
-def _bars(title: str, bars: Sequence[Mapping[str, Any]]) -> str:
+def _bars(title: str, bars: Sequence[Mapping[str, Any]], language: Language) -> str:
     most = max([1, *(bar["number"] for bar in bars)])
-    described = "; ".join(f"{_label(bar['name'], 60)}: {bar['number']}" for bar in bars) or NOTHING
-    body = []
+    described = "; ".join(f"{_label(bar['name'], 60)}: {bar['number']}" for bar in bars)
+    nothing, body = language.say(NOTHING), []
     for index, bar in enumerate(bars):
         y, length = TOP + BAR * index, (WIDTH - LABEL - 70) * bar["number"] / most
         body.append(_text(LABEL - 8, y + 15, _label(bar["name"], LONGEST_LABEL), "end"))
         body.append(f'<rect x="{LABEL}" y="{y + 2}" width="{length:.1f}" height="{BAR - 6}" fill="{DARK}"/>')
         body.append(_text(LABEL + length + 6, y + 15, str(bar["number"]), "start"))
-    return _svg(title, described, body or [_text(LEFT, TOP + 20, NOTHING, "start")], TOP + BAR * max(2, len(bars)) + 8)
+    body = body or [_text(LEFT, TOP + 20, nothing, "start")]
+    return _svg(title, described or nothing, body, TOP + BAR * max(2, len(bars)) + 8)
 
 
 def _svg(title: str, described: str, body: Sequence[str], height: int) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from starlette.responses import JSONResponse, Response
 
 from kiosk.display.staff.sayings import SAYINGS
+from kiosk.words import Language
 
 
 class Problem(Exception):
@@ -12,7 +13,7 @@ class Problem(Exception):
 
     def __init__(self, status: int, key: str, message: str | None = None, **more: object) -> None:
         super().__init__(key)
-        self._status, self._facts = status, {"error": key, "message": message or SAYINGS[key], **more}
+        self._status, self._message, self._facts = status, message or SAYINGS[key], {"error": key, **more}
 
-    def answer(self) -> Response:
-        return JSONResponse(self._facts, self._status)
+    def answer(self, language: Language) -> Response:
+        return JSONResponse(self._facts | {"message": language.again(self._message)}, self._status)

@@ -16,7 +16,7 @@ from typing import Any
 
 from kiosk.config import Config
 from kiosk.display.snapshot import short
-from kiosk.display.staff.figures import evening, figures
+from kiosk.display.staff.figures import OTHERS, evening, figures
 from kiosk.display.staff.guests import MOST, Files, guest_facts, history, passages, scan_facts
 from kiosk.display.staff.people import People
 from kiosk.errors import NoListYet
@@ -124,7 +124,7 @@ class Records:
                 self._tallies = (inode, Tallies(since_ms))
             if scans is not None:
                 tallies.count(scans, self._tallies[1])
-        return figures(self._tallies[1], inside, now)
+        return figures(self._tallies[1], inside, now, self._language.say(OTHERS))
 
     @contextmanager
     def _open(self, reader: Callable[[Path], sqlite3.Connection]) -> Iterator[sqlite3.Connection | None]:

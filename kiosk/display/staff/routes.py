@@ -4,7 +4,8 @@ Everything is `POST /staff/api/NAME` with a JSON object, `{}` where nothing is a
 and codes are in bodies only, never in an address. A request needs `Content-Type: application/json`, an `Origin` that is
 the page's own, at most 16 kB, and (but for `session` and `lock`) the cookie of a session. Nothing is kept by a browser.
 
-An error has a status of 400 and more and `{"error": KEY, "message": SENTENCE}`, to be shown as it is:
+An error has a status of 400 and more and `{"error": KEY, "message": SENTENCE}`, to be shown as it is, in the door's
+language but where it names something:
 
     400 malformed · 401 signed_out, no_pin · 403 foreign, network, wrong_pin · 404 unknown · 409 (refused by the gate or
     sync, the key says why: `desk.py`, `errands.py`) · 413 too_long · 415 not_json · 429 locked, with `waitSeconds`
@@ -83,7 +84,7 @@ class Staff:
         self, entrance: Entrance, programs: Programs, records: Records, overview: Overview, now: Callable[[], Moment]
     ) -> None:
         self._entrance, self._programs, self._records, self._overview = entrance, programs, records, overview
-        self._now = now
+        self._now, self._language = now, entrance.language
         self._reading, self._counting = entrance.reading, Workers("staff-counts")
         self._asking = Workers("staff-asks", 2)
         self._asked: Mapping[str, Callable[[Facts], Awaitable[Facts]]] = {
@@ -102,13 +103,13 @@ class Staff:
         try:
             return await self._answer(request.path_params["name"], request)
         except Problem as problem:
-            return problem.answer()
+            return problem.answer(self._language)
         except Silent as error:
-            return Problem(503, error.program).answer()
+            return Problem(503, error.program).answer(self._language)
         except Busy:
-            return Problem(503, "busy").answer()
+            return Problem(503, "busy").answer(self._language)
         except (StoreError, sqlite3.Error, OSError, Refused):
-            return Problem(503, "not_readable").answer()
+            return Problem(503, "not_readable").answer(self._language)
 
     async def _answer(self, name: str, request: Request) -> Response:
         self._entrance.check(request)
@@ -134,11 +135,12 @@ class Staff:
             name = request.path_params["name"]
             if name not in pictures.pictures():
                 raise Problem(404, "unknown")
-            return Response(pictures.draw(name, await self._statistics({})), media_type="image/svg+xml")
+            drawn = pictures.draw(name, await self._statistics({}), self._language)
+            return Response(drawn, media_type="image/svg+xml")
         except Problem as problem:
-            return problem.answer()
+            return problem.answer(self._language)
         except (Busy, StoreError, sqlite3.Error, OSError, Refused):
-            return Problem(503, "not_readable").answer()
+            return Problem(503, "not_readable").answer(self._language)
 
     # --- what is read ------------------------------------------------------------------------------------------------
 

@@ -1,4 +1,7 @@
-"""Every sentence that the staff page's back says by itself, by its key; the gate and sync say their own."""
+"""Every sentence that the staff page's back says by itself, by its key; the gate and sync say their own.
+
+All of them are English here, and said in the door's language by `problem.py`.
+"""
 
 from __future__ import annotations
 

@@ -53,7 +53,9 @@ def test_a_clock_that_was_ahead_and_came_back_breaks_nothing():
 
 
 def test_the_smallest_of_many_are_one():
-    found = figures(tallied(types={f"type {n}": n for n in range(1, 31)}), 0, NOW)["perType"]
+    tallies = tallied(types={f"type {n}": n for n in range(1, 31)})
+    found = figures(tallies, 0, NOW)["perType"]
+    assert figures(tallies, 0, NOW, "andere")["perType"][-1]["name"] == "andere"
     assert (len(found), found[0], found[-1]["name"]) == (MOST_BARS, {"name": "type 30", "number": 30}, OTHERS)
     assert sum(bar["number"] for bar in found) == sum(range(1, 31))
 

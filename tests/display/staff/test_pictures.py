@@ -5,6 +5,7 @@ from xml.etree import ElementTree
 
 import pytest
 
+from kiosk import languages
 from kiosk.display.staff.figures import figures
 from kiosk.display.staff.pictures import NOTHING, TITLES, draw, pictures
 from kiosk.store.tallies import Tallies
@@ -62,6 +63,17 @@ def test_the_highest_column_is_as_high_as_it_should_be():
     assert "highest 10, last 10" in root.find(f"{SVG}desc").text
     columns = next(each.get("d") for each in root.iter(f"{SVG}path") if (each.get("d") or "").count("M") == 2)
     assert [part.partition("V")[2] for part in columns.split("M")[1:]] == ["155.0", "40.0"]
+
+
+def test_it_is_drawn_in_a_language():
+    german = languages.read("de")
+    root = ElementTree.fromstring(draw("admissions", numbers(), german))
+    assert (root.find(f"{SVG}title").text, "höchster Wert 59" in root.find(f"{SVG}desc").text) == (
+        "Einlässe pro Minute",
+        True,
+    )
+    empty = figures(Tallies(0), 0, NOW)
+    assert all("Heute Abend noch nichts" in draw(name, empty, german) for name in ("inside", "declines"))
 
 
 def test_an_empty_evening_says_so():
