@@ -198,8 +198,8 @@ class Gate:
         except NotRecorded as error:
             return self._not_recorded(error)
         self.fault = None
-        case = Case(reading, self._rules(), reading.code)
-        return self._shown(case, Answer(scan, words.sentence(verdict, reading.moment.at)))
+        case, now = Case(reading, self._rules(), reading.code), self.time(reading.moment) or reading.moment
+        return self._shown(case, Answer(scan, words.sentence(verdict, now.at)))
 
     @staticmethod
     def _may_be_new(case: Case, lookup: Lookup) -> bool:
