@@ -232,8 +232,8 @@ class Gate:
         except NotRecorded as error:
             return self._not_recorded(error)
         self.fault = None
-        case = Case(reading, self._rules(), reading.code)
-        return self._by_hand(case, Answer(scan, words.sentence(verdict, reading.moment.at)))
+        case, now = Case(reading, self._rules(), reading.code), self.time(reading.moment) or reading.moment
+        return self._by_hand(case, Answer(scan, words.sentence(verdict, now.at)))
 
     def _by_hand(self, case: Case, answer: Answer) -> Answer:
         self._put_up(case, answer)

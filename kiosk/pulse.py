@@ -9,10 +9,13 @@ from __future__ import annotations
 import json
 import logging
 import os
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from kiosk import clock
+from kiosk.model import Moment
 
 log = logging.getLogger(__name__)
 
@@ -94,6 +97,14 @@ def online(directory: Path) -> bool:
     facts = feel(directory, "sync")
     cloud = facts.get("cloud") if facts is not None else None
     return isinstance(cloud, dict) and cloud.get("reachable") is True and alive(facts)
+
+
+def known(gate: dict[str, Any] | None, now: Moment) -> Moment | None:
+    """Return what time it is as the gate knows it, whatever the wall clock shows; None where nobody knows."""
+    said = (gate or {}).get("clock") or {}
+    if said.get("known") is False:
+        return None
+    return replace(now, at=now.at - timedelta(seconds=said.get("aheadSeconds") or 0.0))
 
 
 def recovering(directory: Path) -> str | None:

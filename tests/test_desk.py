@@ -1,6 +1,7 @@
 """What staff have the gate do by hand, with the gate's real files."""
 
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -27,10 +28,12 @@ from kiosk.store.journal import Journal
 from kiosk.store.lookback import LookBack
 from kiosk.store.ticketlist import TicketList
 from kiosk.store.tickets import ListState
+from kiosk.words import UNTIMED, sentence
 
 AT = datetime(2026, 6, 1, 19, 30, tzinfo=UTC)
 EVENT = "e-1"
 ADA = Ticket("t-1", "TKT-ADA1", EVENT, "type-1", name="Ada Löwe")
+LATE = Ticket("t-4", "TKT-LATE4", EVENT, "type-1", expires_at=AT - timedelta(hours=1))
 BOB = Ticket("t-2", "TKT-BOB2", EVENT, "type-1", name="Bob", status="INVALID")
 TWIN = Ticket("t-3", "TKT-ADA1", EVENT, "type-1", name="Ada's twin")
 
@@ -45,7 +48,7 @@ class Door:
     def __init__(self, directory):
         self.directory = directory
         with closing(Cache(directory)) as store:
-            listed = [Listed(ticket) for ticket in (ADA, BOB, TWIN)]
+            listed = [Listed(ticket) for ticket in (ADA, BOB, TWIN, LATE)]
             store.store(listed, ListState(EVENT, "cloud", complete=True, checked=moment()))
         self.rules = Rules({EVENT: EventRules()})
         self.tickets, self.noted, self.chosen = TicketList(directory), [], []
@@ -99,6 +102,39 @@ def test_a_guest_who_was_found_is_judged_by_the_rules_and_recorded_with_the_tick
     assert door.gate.shown.answer == answer
     assert door.do("check", ticketId="t-2", token="b").scan.verdict.reason is Reason.INVALID
     assert door.do("check", ticketId="t-1", token="c").scan.verdict.reason is Reason.ALREADY_IN
+
+
+def test_by_hand_too_a_ticket_is_judged_by_the_time_that_is_known_and_not_by_the_wall_clock(door):
+    door.gate.time = lambda moment: replace(moment, at=moment.at - timedelta(hours=2))
+    assert door.do("check", ticketId="t-4", token="a").scan.verdict.reason is Reason.OK
+    door.gate.time = lambda moment: moment
+    assert door.do("check", ticketId="t-4", token="b").scan.verdict.reason is Reason.EXPIRED
+
+
+def test_by_hand_too_a_ticket_that_nobody_could_check_by_time_is_admitted_and_marked(door):
+    door.gate.time = lambda _: None
+    answer = door.do("check", ticketId="t-4", token="a")
+    assert (answer.scan.verdict.reason, answer.scan.verdict.untimed, answer.message) == (Reason.OK, True, UNTIMED)
+    assert door.desk.past.scan(answer.scan.seq).verdict.untimed, "it is in the journal"
+
+
+def test_who_is_declined_because_nobody_knows_the_time_may_be_admitted_with_a_reason(door):
+    door.rules, door.gate.time = replace(door.rules, needs_clock=True), lambda _: None
+    declined = door.scan("TKT-LATE4").scan
+    assert declined.verdict.reason is Reason.CLOCK_NOT_SET
+    answer = door.override(declined.seq, reason="her watch says so")
+    facts = door.desk.past.scan(answer.scan.seq).verdict.facts
+    assert (facts["why"], facts["declined"]) == ("her watch says so", "clock_not_set")
+    assert answer.message == "Admitted by staff"
+
+
+def test_a_verdict_of_people_is_worded_by_the_time_that_is_known(door):
+    door.gate.time = lambda moment: replace(moment, at=moment.at - timedelta(days=9))
+    verdict = Verdict(Direction.CHECKIN, Result.DECLINED, Reason.EXPIRED, ADA, {"at": AT.isoformat()})
+    then = moment(-9 * 86_400).at
+    answer = door.gate.record(Reading("manual", "TKT-ADA1", b"TKT-ADA1", moment()), verdict)
+    assert answer.message == sentence(verdict, then) != sentence(verdict, AT)
+    assert answer.scan.moment == moment(), "what the clock said stays in the journal"
 
 
 def test_of_two_tickets_with_one_code_the_one_that_was_found_is_meant(door):

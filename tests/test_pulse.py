@@ -6,12 +6,14 @@ import signal
 import subprocess
 import sys
 import threading
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from kiosk import clock
-from kiosk.pulse import BEAT_S, DEAD_AFTER_S, RECOVERY, Pulse, alive, feel, online, recovering
+from kiosk.pulse import BEAT_S, DEAD_AFTER_S, RECOVERY, Pulse, alive, feel, known, online, recovering
 
 
 def rewrite(directory: Path, **facts: object) -> None:
@@ -203,3 +205,11 @@ def test_a_beat_that_cannot_be_written_ends_no_program_and_the_next_one_is(tmp_p
     assert len([record for record in caplog.records if "gate.json" in record.getMessage()]) == 1  # said once
     pulse.beat()
     assert alive(feel(directory, "gate"))
+
+
+def test_the_time_is_what_the_gate_knows_and_without_a_gate_what_the_clock_shows():
+    now = clock.now()
+    behind = known({"clock": {"known": True, "aheadSeconds": -90.5}}, now)
+    assert behind == replace(now, at=now.at + timedelta(seconds=90.5))
+    assert known({"clock": {"known": False, "aheadSeconds": None}}, now) is None
+    assert known({}, now) == known(None, now) == now

@@ -7,10 +7,11 @@ import queue
 import socket
 from contextlib import ExitStack, closing
 from functools import partial
+from pathlib import Path
 
 import click
 
-from kiosk import clock, languages
+from kiosk import clock, languages, pulse
 from kiosk.cli.options import Setup, log_to_stderr, on_signal, with_setup
 from kiosk.cli.scan import gate_socket
 from kiosk.cli.status import display_answers
@@ -26,6 +27,7 @@ from kiosk.display.staff.records import Records
 from kiosk.display.staff.routes import Staff
 from kiosk.display.staff.workers import Workers
 from kiosk.errors import KioskError, Refused
+from kiosk.model import Moment
 from kiosk.store import pin
 from kiosk.watchdog import Mark, Part, Watchdog
 from kiosk.words import Language
@@ -83,7 +85,14 @@ def _staff(setup: Setup, language: Language) -> Staff:
     programs = Programs(gate_socket(setup), config.device.runtime_dir, pin.place(config))
     reading, from_network = Workers("staff-reads"), config.display.staff_from_network
     entrance = Entrance(programs, reading, clock.boottime_ns, from_network=from_network, language=language)
-    return Staff(entrance, programs, Records(config, language), Overview(config), clock.now)
+    now = partial(_now, config.device.runtime_dir)
+    return Staff(entrance, programs, Records(config, language), Overview(config), now)
+
+
+def _now(runtime_dir: Path) -> Moment:
+    """Return this moment, its time as the gate knows it."""
+    gate, now = pulse.feel(runtime_dir, "gate"), clock.now()
+    return (pulse.known(gate, now) if pulse.alive(gate) else None) or now
 
 
 class _Server:

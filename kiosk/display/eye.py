@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 import sqlite3
 from collections.abc import Callable
-from datetime import timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -206,10 +205,8 @@ class Eye:
 
 def _time(facts: dict[str, Any] | None, now: Moment) -> str:
     """Return the time of day as the gate knows it, whatever the wall clock shows; nothing where nobody knows it."""
-    said = (facts or {}).get("clock") or {}
-    if said.get("known") is False:
-        return ""
-    return f"{(now.at - timedelta(seconds=said.get('aheadSeconds') or 0.0)).astimezone():%H:%M}"
+    known = pulse.known(facts, now)
+    return f"{known.at.astimezone():%H:%M}" if known is not None else ""
 
 
 def _fittings(facts: dict[str, Any]) -> dict[str, Any]:

@@ -32,6 +32,8 @@ iif(clock = 'synced', time_ms, coalesce((
 """
 """When a scan was, for people: by an anchor of its boot, else the journal's own time."""
 
+_KNOWN = f"SELECT seq, {KNOWN_MS} FROM scan WHERE seq IN (SELECT value FROM json_each(?))"  # noqa: S608  # a constant
+
 _SOURCES = frozenset(Source)
 
 
@@ -64,6 +66,16 @@ def high_water_ms(database: sqlite3.Connection) -> int:
     )
     anchored = "SELECT coalesce(max(utc_ms), 0) FROM clock_anchor WHERE source = 'ntp'"
     return max(int(database.execute(query).fetchone()[0]) for query in (scanned, anchored))
+
+
+def known_ms(database: sqlite3.Connection, numbers: Iterable[int]) -> dict[int, int]:
+    """Return when these scans were, for people."""
+    return dict(database.execute(_KNOWN, (json.dumps(list(numbers)),)).fetchall())
+
+
+def newest(database: sqlite3.Connection) -> int:
+    """Return the newest anchor's number, 0 when there is none: it changes when times may have."""
+    return int(database.execute("SELECT coalesce(max(no), 0) FROM clock_anchor").fetchone()[0])
 
 
 _STAMPS = """

@@ -348,7 +348,8 @@ def scans_of(database: sqlite3.Connection, ticket_id: str, look_back: int, limit
 
 def last_declined(database: sqlite3.Connection, look_back: int) -> Scan | None:
     """Return the newest declined scan, if it is among the last `look_back`."""
-    query = f"SELECT {COLUMNS} FROM scan WHERE seq > ? AND result = 'declined' ORDER BY seq DESC LIMIT 1"  # noqa: S608
+    declined = "result = 'declined' AND reason <> 'practice'"
+    query = f"SELECT {COLUMNS} FROM scan WHERE seq > ? AND {declined} ORDER BY seq DESC LIMIT 1"  # noqa: S608
     row = database.execute(query, (last_seq(database) - look_back,)).fetchone()
     return as_scan(row) if row is not None else None
 

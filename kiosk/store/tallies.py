@@ -11,14 +11,18 @@ from dataclasses import dataclass, field
 
 from kiosk.model import Direction, Reason, Result
 from kiosk.store import journal
+from kiosk.store.anchors import KNOWN_MS
 from kiosk.store.scanrows import first_at
 
 MOST_NAMES = 500
 """How many lanes, and types, are told apart in one look."""
 
-_BETWEEN = "FROM scan WHERE seq > ?1 AND seq <= ?2"
+LOOK_BACK = 20_000
+"""How many scans before the evening's first, by the journal's own time, may have been in it by what is known since."""
+
+_BETWEEN = f"FROM scan WHERE seq > ?1 AND seq <= ?2 AND {KNOWN_MS} >= ?3"
 _ADMITTED = f"{_BETWEEN} AND result = 'approved' AND type = 'checkin' AND reason <> 'practice'"
-_MINUTES = f"SELECT time_ms / 60000, type, result, reason, count(*) {_BETWEEN} GROUP BY 1, 2, 3, 4"
+_MINUTES = f"SELECT {KNOWN_MS} / 60000, type, result, reason, count(*) {_BETWEEN} GROUP BY 1, 2, 3, 4"
 _LANES = f"SELECT lane, count(*) {_ADMITTED} GROUP BY 1 ORDER BY 2 DESC LIMIT {MOST_NAMES}"
 _TYPES = (
     f"SELECT coalesce(ticket_name, ticket_type_id, '?'), count(*) {_ADMITTED} "
@@ -44,8 +48,8 @@ class Tallies:
 def count(database: sqlite3.Connection, tallies: Tallies) -> Tallies:
     """Add what happened since they were counted."""
     if tallies.upto < 0:
-        tallies.upto = first_at(database, tallies.since_ms) - 1
-    between = (tallies.upto, max(tallies.upto, journal.last_seq(database)))
+        tallies.upto = max(0, first_at(database, tallies.since_ms) - 1 - LOOK_BACK)
+    between = (tallies.upto, max(tallies.upto, journal.last_seq(database)), tallies.since_ms)
     for minute, kind, result, reason, number in database.execute(_MINUTES, between):
         _add(tallies, (minute, kind, result, reason), number)
     for counter, query in ((tallies.lanes, _LANES), (tallies.types, _TYPES)):

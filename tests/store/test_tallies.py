@@ -5,12 +5,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from kiosk.model import Direction, Moment, Reading, Reason, Result, Ticket, Verdict
+from kiosk.model import Anchor, ClockQuality, Direction, Moment, Reading, Reason, Result, Source, Ticket, Verdict
 from kiosk.store.database import to_ms
 from kiosk.store.journal import Journal, reader
 from kiosk.store.tallies import Tallies, count
 
 AT = datetime(2026, 6, 1, 19, 30, tzinfo=UTC)
+SYNCED, GUESSED = ClockQuality.SYNCED, ClockQuality.GUESSED
 MINUTE = to_ms(AT) // 60_000
 
 
@@ -19,19 +20,22 @@ def evening(tmp_path):
     """Scans in, by minute, reason, direction, lane and type; and how they are counted."""
     with closing(Journal(tmp_path, "gate")) as journal:
 
-        def scan(minute, reason=Reason.OK, direction=Direction.CHECKIN, lane="left", ticket_name="Standing"):
+        def scan(
+            minute, reason=Reason.OK, direction=Direction.CHECKIN, lane="left", ticket_name="Standing", clock=SYNCED
+        ):
             approved = reason in {Reason.OK, Reason.OVERRIDDEN, Reason.NOT_INSIDE}
             verdict = Verdict(
                 direction, Result.APPROVED if approved else Result.DECLINED, reason,
                 Ticket("t", "CODE", "e", "type-1", ticket_name),
             )  # fmt: skip
-            moment = Moment(AT + timedelta(minutes=minute), 1, "boot")
+            moment = Moment(AT + timedelta(minutes=minute), 1, "boot", clock)
             journal.append(Reading(lane, "CODE", b"CODE", moment), verdict)
 
         def counted(tallies):
             with closing(reader(tmp_path)) as database:
                 return count(database, tallies)
 
+        scan.journal = journal
         yield scan, counted
 
 
@@ -68,6 +72,25 @@ def test_what_was_before_the_evening_is_left_out(evening):
     scan(5)
     assert counted(Tallies(to_ms(AT + timedelta(minutes=5)))).admitted == {MINUTE + 5: 1}
     assert counted(Tallies(to_ms(AT + timedelta(hours=5)))).admitted == {}
+
+
+def test_scans_of_a_clock_that_was_wrong_count_where_they_are_known_to_have_been(evening):
+    scan, counted = evening
+    scan(-2 * 24 * 60, clock=GUESSED)
+    scan(0)
+    tonight = to_ms(AT - timedelta(hours=1))
+    assert counted(Tallies(tonight)).admitted == {MINUTE: 1}
+    scan.journal.anchor(Anchor("boot", 1, to_ms(AT - timedelta(minutes=7)), Source.NTP))
+    found = counted(Tallies(tonight))
+    assert (found.admitted, found.lanes) == ({MINUTE - 7: 1, MINUTE: 1}, {"left": 2})
+
+
+def test_scans_of_a_clock_that_was_ahead_are_not_of_this_evening(evening):
+    scan, counted = evening
+    scan(5, clock=GUESSED)
+    scan.journal.anchor(Anchor("boot", 1, to_ms(AT - timedelta(days=2)), Source.NTP))
+    found = counted(Tallies(to_ms(AT)))
+    assert (found.admitted, found.lanes, found.types) == ({}, {}, {})
 
 
 def test_an_empty_journal_is_an_empty_evening_that_begins_with_the_first_scan(evening):

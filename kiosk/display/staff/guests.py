@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -12,12 +13,20 @@ from kiosk.admit import inside
 from kiosk.desk import overridable
 from kiosk.display.snapshot import describe, short
 from kiosk.model import Direction, Passage, Result, Scan, Ticket
-from kiosk.store import journal, ledger, tickets
+from kiosk.store import anchors, journal, ledger, tickets
+from kiosk.store.database import from_ms
 from kiosk.words import Language
 
 MOST = 50
 LOOK_BACK = 20_000
 """So far back declined scans of a ticket are looked for: they have no index."""
+
+
+def known(scans: sqlite3.Connection, found: Iterable[Scan]) -> list[Scan]:
+    """Return scans with the times that are known by now: what the clock said then stands in their moment."""
+    listed = list(found)
+    times = anchors.known_ms(scans, [scan.seq for scan in listed])
+    return [replace(scan, at=from_ms(times[scan.seq])) if scan.seq in times else scan for scan in listed]
 
 
 def scan_facts(scan: Scan, now: datetime, language: Language) -> dict[str, Any]:
@@ -66,11 +75,11 @@ class Files(NamedTuple):
 def history(files: Files, ticket_id: str, language: Language) -> list[dict[str, Any]]:
     """Return everything that is known of a ticket, newest first."""
     scans, listed, delivered = files
-    ours = journal.scans_of(scans, ticket_id, LOOK_BACK, MOST) if scans is not None else []
+    ours = known(scans, journal.scans_of(scans, ticket_id, LOOK_BACK, MOST)) if scans is not None else []
     rows = [_own(scan, delivered, language) for scan in ours]
-    known = {row["time"] for row in rows}
+    told = {row["time"] for row in rows}
     kept = journal.passages(scans, ticket_id) if scans is not None else ()
-    rows += [row for row in map(_passage, (*kept, *tickets.elsewhere(listed, ticket_id))) if row["time"] not in known]
+    rows += [row for row in map(_passage, (*kept, *tickets.elsewhere(listed, ticket_id))) if row["time"] not in told]
     return sorted(rows, key=lambda row: str(row["time"]), reverse=True)[:MOST]
 
 

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from kiosk import clock, pulse, settings
 from kiosk.config import Config
 from kiosk.display.snapshot import short
-from kiosk.model import Moment
+from kiosk.model import ClockQuality, Moment, Source
 from kiosk.settings import Settings
 from kiosk.store import journal, ledger, ticketrows
 from kiosk.store.outlook import Outlook
@@ -35,7 +35,7 @@ class Overview:
             "locked": settings.locked(gate, found),
             "choices": choices.model_dump(mode="json", by_alias=True),
             **self._programs(),
-            "clock": {"time": stamp(now.at), "quality": clock.quality()},
+            "clock": {"time": stamp(now.at), "quality": self._clock()},
             "language": self._config.display.language,
             "counts": outlook.counts(),
             "tickets": outlook.tickets(rules.events, now),
@@ -71,6 +71,14 @@ class Overview:
             "sync": pulse.alive(sync),
             "scanners": [_scanner(one) for one in (gate or {}).get("scanners") or []] if alive else [],
         }
+
+    def _clock(self) -> str:
+        """Return the wall clock's quality, or `known` where the gate knows the time by somebody else."""
+        gate = pulse.feel(self._config.device.runtime_dir, "gate")
+        said = ((gate or {}).get("clock") or {}) if pulse.alive(gate) else {}
+        quality, source = said.get("quality") or clock.quality(), said.get("source")
+        own = quality == ClockQuality.RTC and source == Source.OPERATOR  # a watch does not outdo it (`dating.py`)
+        return "known" if source is not None and quality != ClockQuality.SYNCED and not own else str(quality)
 
     def _settings(self) -> Settings | None:
         answer = self._outlook.settings()

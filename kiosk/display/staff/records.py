@@ -17,11 +17,11 @@ from typing import Any
 from kiosk.config import Config
 from kiosk.display.snapshot import short
 from kiosk.display.staff.figures import OTHERS, evening, figures
-from kiosk.display.staff.guests import MOST, Files, guest_facts, history, passages, scan_facts
+from kiosk.display.staff.guests import MOST, Files, guest_facts, history, known, passages, scan_facts
 from kiosk.display.staff.people import People
 from kiosk.errors import NoListYet
 from kiosk.model import Delivery, Moment
-from kiosk.store import journal, ledger, tallies, tickets
+from kiosk.store import anchors, journal, ledger, tallies, tickets
 from kiosk.store.database import to_ms
 from kiosk.store.tallies import Tallies
 from kiosk.store.tickets import ListState
@@ -40,7 +40,7 @@ class Records:
         self._language = language
         self._config, self._directory = config, config.device.data_dir
         self._people = People(self._directory)
-        self._tallies: tuple[int, Tallies] | None = None
+        self._tallies: tuple[tuple[int, int], Tallies] | None = None
         self._codes: dict[str, str] = {}
         self._types: tuple[float, dict[str, dict[str, str]]] = (-TYPES_S, {})
 
@@ -79,13 +79,14 @@ class Records:
 
     def scan(self, seq: int, now: datetime) -> dict[str, Any] | None:
         with self._open(journal.reader) as scans:
-            found = journal.scans(scans, [seq]) if scans is not None else []
+            found = known(scans, journal.scans(scans, [seq])) if scans is not None else []
         return scan_facts(found[0], now, self._language) if found else None
 
     def last_declined(self, now: datetime) -> dict[str, Any] | None:
         with self._open(journal.reader) as scans:
-            found = journal.last_declined(scans, LOOK_BACK) if scans is not None else None
-        return scan_facts(found, now, self._language) if found is not None else None
+            last = journal.last_declined(scans, LOOK_BACK) if scans is not None else None
+            found = known(scans, [last]) if scans is not None and last is not None else []
+        return scan_facts(found[0], now, self._language) if found else None
 
     def refused(self, now: datetime) -> list[dict[str, Any]]:
         """Return the oldest scans that the cloud refused, and why."""
@@ -93,7 +94,7 @@ class Records:
             if scans is None or delivered is None:
                 return []
             errors = ledger.errors(delivered, Delivery.REFUSED, MOST)
-            found = journal.scans(scans, errors)
+            found = known(scans, journal.scans(scans, errors))
         return [scan_facts(scan, now, self._language) | {"deliveryError": short(errors[scan.seq])} for scan in found]
 
     def lists(self, now: Moment) -> list[dict[str, Any]]:
@@ -119,12 +120,16 @@ class Records:
         """Return the evening's numbers; only what came since the last time is counted."""
         since_ms = to_ms(evening(now))
         with self._open(journal.reader) as scans:
-            inode = (self._directory / journal.FILE).stat().st_ino if scans is not None else 0
-            if self._tallies is None or (self._tallies[0], self._tallies[1].since_ms) != (inode, since_ms):
-                self._tallies = (inode, Tallies(since_ms))
+            basis = self._basis(scans)
+            if self._tallies is None or (self._tallies[0], self._tallies[1].since_ms) != (basis, since_ms):
+                self._tallies = (basis, Tallies(since_ms))
             if scans is not None:
                 tallies.count(scans, self._tallies[1])
         return figures(self._tallies[1], inside, now, self._language.say(OTHERS))
+
+    def _basis(self, scans: sqlite3.Connection | None) -> tuple[int, int]:
+        """Name the file and what is known of its clocks: what was counted by another is counted anew."""
+        return ((self._directory / journal.FILE).stat().st_ino, anchors.newest(scans)) if scans is not None else (0, 0)
 
     @contextmanager
     def _open(self, reader: Callable[[Path], sqlite3.Connection]) -> Iterator[sqlite3.Connection | None]:

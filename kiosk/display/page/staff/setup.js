@@ -108,6 +108,7 @@ function step(text, command = "") {
 function time({ time, quality }) {
   const known = /** @type {Record<string, string>} */ ({
     synced: say("It was set by the network or by somebody who knows"),
+    known: say("The network or somebody has said what time it is, whatever this machine’s clock shows"),
     rtc: say("It comes from the machine’s battery clock: nobody has said that it is right"),
     guessed: say("Nobody has said what time it is: timeslots cannot be checked, and deliveries wait"),
   });
@@ -117,7 +118,7 @@ function time({ time, quality }) {
       [say("Known"), quality],
     ]),
     make("p", {}, known[quality] ?? quality),
-    quality !== "synced" &&
+    !["synced", "known"].includes(quality) &&
       told(say("Let the kiosk know, in a terminal of this machine"), 'kiosk clock set "2026-06-01 19:30"'),
   ];
 }
