@@ -15,7 +15,9 @@ from pathlib import Path
 
 import pytest
 
+from kiosk.choices import Choices
 from kiosk.model import Delivery, Direction, Moment, Reading, Reason, Result, Ticket, Verdict
+from kiosk.store import chosen, pin
 from kiosk.store import journal as journals
 from kiosk.store.cache import Cache
 from kiosk.store.follower import Follower
@@ -66,6 +68,14 @@ def test_everything_recorded_and_learned_goes_and_nothing_else(kiosk):
     assert (kiosk.directory / "secret").exists()
     assert done.stdout == ""
     assert str(kiosk.data_dir) in done.stderr
+
+
+def test_what_staff_chose_goes_and_their_pin_stays_as_every_credential_does(kiosk):
+    evening(kiosk.data_dir, Delivery.ACKED)
+    chosen.write(kiosk.data_dir, Choices(scan_type=Direction.CHECKOUT))
+    pin.write(kiosk.data_dir / pin.FILE, "402913")
+    kiosk.call("reset", "--yes")
+    assert files(kiosk.data_dir) == [pin.FILE]
 
 
 def with_second_record(directory: Path, mirror: Path | None = None) -> None:

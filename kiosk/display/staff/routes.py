@@ -17,9 +17,10 @@ language but where it names something:
   signs in, else tells how it is. `leftSeconds` of the session, `waitSeconds` until a PIN is taken again |
 | lock | {} | {}: ends the session |
 | state | {} | {gate, sync: running or not, scanType, events: [{id, name}], locked, choices, scanners: [{name, kind,
-  connected, problem, hint, calibrate: what to type}], clock: {time, quality}, language, counts: {checkin, checkout,
-  declined, inside}, tickets: {total, complete, ageSeconds}, outbox: {pending, …, refused}, lastDeclined: SCAN or null,
-  leftSeconds}. Asking again and again keeps no session open: this, and pictures, are no use of it |
+  connected, problem, hint, calibrate: what to type}], clock: {time, quality: `known` where the gate knows better than
+  the wall clock}, language, counts: {checkin, checkout, declined, inside}, tickets: {total, complete, ageSeconds},
+  outbox: {pending, …, refused}, lastDeclined: SCAN or null, leftSeconds}. Asking again and again keeps no session
+  open: this, and pictures, are no use of it |
 | scan | {code, type?} | {scan: SCAN, repeated}: a code that was typed, as the gate judges it |
 | find | {text} | {guests: [GUEST], more, ready}: at least three letters, words in any order; at most 50. `ready` false:
   the names are still being read, ask again in a second |

@@ -269,6 +269,17 @@ def test_scanners_clock_and_language_are_told_with_what_to_do(desk, venue):
     assert desk.page.locator("#lanes .badge.in").count() == 2
 
 
+def test_a_clock_that_is_known_to_be_wrong_needs_nobody_any_more(venue, open_desk, eventually):
+    said = {"quality": "guessed", "known": True, "source": "operator", "aheadSeconds": -3600.0}
+    with venue.gate_saying(clock=said):
+        venue.show(eventually)
+        desk = open_desk()
+        desk.sign_in()
+        desk.open("setup")
+        desk.wait("#clock", "whatever this machine’s clock shows")
+        assert "kiosk clock set" not in desk.page.locator("#clock").inner_text()
+
+
 def test_the_code_to_calibrate_with_is_the_one_that_kiosk_calibrate_knows(desk, tmp_path):
     sheet.write(tmp_path / "sheet.svg", TEXT)
     drawn = desk.page.evaluate("fetch('/staff/calibration.svg').then((answer) => answer.text())")

@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 import httpx
 import pytest
 
-from kiosk.pulse import Pulse
 from kiosk.sandbox import generate_tickets
 from kiosk.store import audit, chosen
 
@@ -327,16 +326,11 @@ def test_a_name_is_text_and_never_more(page, eventually):
 
 
 def test_the_page_has_the_time_from_the_gate_and_not_from_the_wall_clock(venue, eventually):
-    page = venue.show(eventually)
-    gate, real = Pulse(venue.kiosk.runtime_dir, "gate"), datetime(2026, 6, 1, 19, 30, tzinfo=UTC)
-
-    def told():
-        said = {"quality": "guessed", "known": True, "source": "operator"}
-        gate.beat(clock=said | {"aheadSeconds": (datetime.now(UTC) - real).total_seconds()})
-        return page.ask("state")["clock"], page.ask("statistics")
-
-    clock, evening = told()
-    assert (clock["quality"], clock["time"][:16]) == ("known", "2026-06-01T19:30")
-    assert evening["until"].startswith("2026-06-01T19:30")
-    gate.end()
-    assert not page.ask("state")["clock"]["time"].startswith("2026-06-01")
+    real = datetime(2026, 6, 1, 19, 30, tzinfo=UTC)
+    said = {"quality": "guessed", "known": True, "source": "operator"}
+    with venue.gate_saying(clock=said | {"aheadSeconds": (datetime.now(UTC) - real).total_seconds()}):
+        page = venue.show(eventually)
+        clock, evening = page.ask("state")["clock"], page.ask("statistics")
+    assert (clock["quality"], clock["time"][:13]) == ("known", "2026-06-01T19")
+    assert evening["until"].startswith("2026-06-01T19")
+    assert not page.ask("state")["clock"]["time"].startswith("2026-06-01"), "of a gate that has ended nothing is true"
