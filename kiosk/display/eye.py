@@ -15,8 +15,9 @@ from typing import Any, TypeVar
 from kiosk import __version__, disk, pulse, words
 from kiosk.config import Config
 from kiosk.display.guise import Guise
+from kiosk.display.places import Places
 from kiosk.display.snapshot import Shown, Snapshot, describe, refuse, short
-from kiosk.display.stage import Beat, Cue, Stage, beat
+from kiosk.display.stage import MOST, Beat, Cue, Stage, beat
 from kiosk.model import Moment
 from kiosk.pulse import DEAD_AFTER_S
 from kiosk.store import journal, ledger, ticketrows
@@ -36,9 +37,6 @@ COUNT_NS = 1_000_000_000
 GAP_NS = 2_000_000_000
 """An eye that was away for longer begins anew: what happened meanwhile is too old to be shown."""
 
-SAME_HAND_NS = 1_000_000_000
-"""A code that stays before its scanner is read again and again; that is one presentation, not a second guest."""
-
 
 class Eye:
     """Keeps what the screen shows; `look` returns a snapshot when there is something to say."""
@@ -50,7 +48,7 @@ class Eye:
         self._outlook = Outlook(self._data_dir)
         self._files = self._identity()
         self._stage: Stage | None = None
-        self._shown: Shown | None = None
+        self._places = Places(config.scanner)
         self._quick: tuple[object, ...] = ()
         self._figures: dict[str, Any] = {}
         self._looked_ns = self._counted_ns = self._blind_ns = 0
@@ -76,50 +74,47 @@ class Eye:
         facts = pulse.feel(self._runtime_dir, "gate")
         self._follow(newest, beat(facts), now)
         gate = self._gate(facts, now, newest)
-        quick = (gate, self._shown)
+        places = (self._places.newest, self._places.halves, self._places.elsewhere)
+        quick = (gate, places)
         changed, waited_ns = quick != self._quick, now.boottime_ns - self._counted_ns
         self._quick = quick
         if waited_ns >= (2 * COUNT_NS if changed else COUNT_NS):  # a verdict does not wait for the counting
             self._count(gate["events"], now)
         elif changed:
-            self._figures["counts"] = self._outlook.counts()
+            self._figures |= self._admitted(hasty=True)
         else:
             return None
         fixed = {**self._fixed(), "time": _time(facts, now)}
-        return Snapshot({**fixed, "gate": gate, **self._figures}, self._shown, now.boottime_ns)
+        newest_shown, halves, elsewhere = places
+        return Snapshot({**fixed, "gate": gate, **self._figures}, newest_shown, now.boottime_ns, halves, elsewhere)
 
     def _follow(self, newest: int, beat: Beat | None, now: Moment) -> None:
         away = now.boottime_ns - self._looked_ns > GAP_NS
         self._looked_ns = now.boottime_ns
         if self._stage is None or away or (newest and not self._stage.newest):
             self._stage = Stage(newest, beat)
-            self._show_if_recent(newest, now)
-        elif cue := self._stage.follow(newest, beat):
-            self._show(cue, now)
-        if self._shown is not None and now.boottime_ns - self._shown.since_ns >= self._guise.looks.reveal_s * 1e9:
-            self._shown = None
+            self._show_recent(newest, now)
+        else:
+            for cue in self._stage.follow(newest, beat):
+                self._show(cue, now)
+        self._places.take_back(now.boottime_ns, self._guise.looks.reveal_s)
 
-    def _show_if_recent(self, newest: int, now: Moment) -> None:
-        """After a start: a verdict that is still the current one at the door, and nothing older."""
-        scan = self._outlook.scan(newest) if newest else None
-        if scan is not None and scan.moment.boot_id == now.boot_id:
-            self._shown = Shown(describe(scan, now.at, self._language, repeated=False), scan.moment.boottime_ns)
+    def _show_recent(self, newest: int, now: Moment) -> None:
+        """After a start: each lane's verdict that is still the current one at the door, and nothing older."""
+        for seq in range(max(0, newest - MOST) + 1, newest + 1):
+            scan = self._outlook.scan(seq)
+            if scan is not None and scan.moment.boot_id == now.boot_id:
+                facts = describe(scan, now.at, self._language, repeated=False)
+                self._places.put(scan.lane, Shown(facts, scan.moment.boottime_ns))
 
     def _show(self, cue: Cue, now: Moment) -> None:
         if cue.seq is None:
-            self._shown = Shown(refuse(cue.lane, cue.notice, self._language), now.boottime_ns)
+            facts = refuse(cue.lane, cue.notice, self._language)
+            self._places.put(cue.lane, Shown(facts, now.boottime_ns))
         elif scan := self._outlook.scan(cue.seq):
-            repeated = cue.repeated and not self._still_there(scan.seq, now)
-            self._shown = Shown(describe(scan, now.at, self._language, repeated=repeated), now.boottime_ns)
-
-    def _still_there(self, seq: int, now: Moment) -> bool:
-        shown = self._shown
-        return (
-            shown is not None
-            and shown.facts["seq"] == seq
-            and not shown.facts["repeated"]
-            and now.boottime_ns - shown.since_ns < SAME_HAND_NS
-        )
+            repeated = cue.repeated and not self._places.holds(scan.lane, scan.seq, now.boottime_ns)
+            facts = describe(scan, now.at, self._language, repeated=repeated)
+            self._places.put(scan.lane, Shown(facts, now.boottime_ns))
 
     def _gate(self, facts: dict[str, Any] | None, now: Moment, newest: int) -> dict[str, Any]:
         said = facts or {}
@@ -152,13 +147,21 @@ class Eye:
             self._begin_anew()
         names = _or_none(self._outlook.event_names) or {}
         self._figures = {
-            "counts": self._outlook.counts(),
+            **self._admitted(hasty=False),
             "eventNames": [short(names.get(event, event)) for event in events],
             "tickets": self._tickets(events, now),
             "outbox": _or_none(lambda: self._outlook.outbox(now)),
             "disk": _or_none(lambda: disk.warning(disk.volume(self._data_dir), self._language)),
             **self._cloud(),
         }
+
+    def _admitted(self, *, hasty: bool) -> dict[str, Any]:
+        """A verdict does not wait while the scans of a long time are counted by type."""
+        counts = {"counts": self._outlook.counts()}
+        if hasty and self._figures.get("types") is None:
+            return counts
+        types = self._outlook.types()
+        return {**counts, "types": types and [(short(name), number) for name, number in types]}
 
     def _cloud(self) -> dict[str, Any]:
         """What sync says of the cloud; of one that has ended, nothing is true any more."""

@@ -37,20 +37,42 @@ class Shown:
 
 
 @dataclass(frozen=True, slots=True)
+class Half:
+    """A half of the screen: whose it is, and what is shown there."""
+
+    lanes: tuple[str, ...]
+    shown: Shown | None
+
+    def at(self, now_ns: int) -> dict[str, Any]:
+        """Return it as it is sent."""
+        return {"lanes": [short(lane) for lane in self.lanes], "shown": _sent(self.shown, now_ns)}
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
-    """Everything that a screen shows, as of one look."""
+    """Everything that a screen shows, as of one look. `shown` is the newest of all, `elsewhere` what has no half."""
 
     facts: Mapping[str, Any]
     shown: Shown | None
     made_ns: int
+    halves: tuple[Half, ...] = ()
+    elsewhere: Shown | None = None
 
     def fresh(self, now_ns: int) -> bool:
         return now_ns - self.made_ns < FRESH_NS
 
     def event(self, now_ns: int) -> bytes:
         """Return it as a server-sent event; ages are those of this moment."""
-        shown = self.shown.at(now_ns) if self.shown is not None else None
-        return b"data: %s\n\n" % json.dumps({**self.facts, "shown": shown}).encode("ascii")
+        told = {
+            "shown": _sent(self.shown, now_ns),
+            "elsewhere": _sent(self.elsewhere, now_ns),
+            "halves": [half.at(now_ns) for half in self.halves],
+        }
+        return b"data: %s\n\n" % json.dumps({**self.facts, **told}).encode("ascii")
+
+
+def _sent(shown: Shown | None, now_ns: int) -> dict[str, Any] | None:
+    return shown.at(now_ns) if shown is not None else None
 
 
 def describe(scan: Scan, now: datetime, language: Language = ENGLISH, *, repeated: bool) -> dict[str, Any]:

@@ -2,7 +2,8 @@
 
 A row is shown as soon as it is seen, long before the gate's next regular beat tells of it. The beat is needed for the
 rest: a repeat within the hold-off, which shows an old row again, and an answer that could not be recorded. A turn that
-only tells of the row that is on the screen already is no news. Pure: what was read comes in, what to show goes out.
+only tells of the row that is on the screen already is no news. Each lane has an answer of its own, so none of those that
+came between two looks is left out. Pure: what was read comes in, what to show goes out.
 """
 
 from __future__ import annotations
@@ -10,6 +11,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+
+
+MOST = 32
+"""How many new rows are shown of one look: more than all scanners of a door together can read in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,25 +73,27 @@ class Stage:
         self._last: int | None = newest
         self._mark = _mark(beat, newest) if beat is not None else _Mark(0, 0, newest)
 
-    def follow(self, newest: int, beat: Beat | None) -> Cue | None:
-        """Return what is to be shown now, None for nothing new.
+    def follow(self, newest: int, beat: Beat | None) -> list[Cue]:
+        """Return what is to be shown now, what wins on its lane last; nothing where nothing is new.
 
         `beat` must have been read after `newest`: then a turn about an older row than the newest is a repeat.
         """
         older, self.newest = self.newest, newest
-        turned, before = self._turned(beat), self._mark
-        if turned is not None:
-            self._mark = _mark(turned, older)
-            if turned.seq is None:  # with a row at the same time: rather red than green
-                self._last = None
-                return Cue(None, turned.lane, turned.notice)
-        if newest > older:
+        turned, before, last = self._turned(beat), self._mark, self._last
+        rows = [Cue(seq) for seq in range(max(older, newest - MOST) + 1, newest + 1)]
+        if rows:
             self._last = newest
-            return Cue(newest)
-        if turned is not None and turned.seq is not None and self._repeats(turned, turned.seq, before):
+        if turned is None:
+            return rows
+        self._mark = _mark(turned, older)
+        if turned.seq is None:  # with a row at the same time: rather red than green
+            self._last = None
+            return [*rows, Cue(None, turned.lane, turned.notice)]
+        if turned.seq > older or not self._repeats(turned, turned.seq, before, last):
+            return rows
+        if not rows:
             self._last = turned.seq
-            return Cue(turned.seq, repeated=True)
-        return None
+        return [Cue(turned.seq, repeated=True), *rows]
 
     def _turned(self, beat: Beat | None) -> Beat | None:
         """A beat about a row that this look did not see yet is left for the next look."""
@@ -94,10 +101,10 @@ class Stage:
             return None
         return beat if (beat.pid, beat.turn) != (self._mark.pid, self._mark.turn) else None
 
-    def _repeats(self, turned: Beat, seq: int, before: _Mark) -> bool:
+    def _repeats(self, turned: Beat, seq: int, before: _Mark, last: int | None) -> bool:
         """About the row on the screen a beat is late news, unless there were more turns than rows meanwhile."""
         turns = turned.turn - (before.turn if before.pid == turned.pid else 0)
-        return seq != self._last or turns > seq - before.row
+        return seq != last or turns > seq - before.row
 
 
 def _mark(beat: Beat, row: int) -> _Mark:

@@ -14,10 +14,14 @@ from typing import Any
 from kiosk.choices import Choices
 from kiosk.errors import NoListYet
 from kiosk.model import Delivery, Moment, Scan
-from kiosk.store import alike, chosen, journal, ledger, tickets
+from kiosk.store import alike, chosen, journal, ledger, tallies, tickets
 from kiosk.store.alike import Ends
 from kiosk.store.journal import Counts
+from kiosk.store.tallies import Types
 from kiosk.store.tickets import ListState
+
+MOST_TYPES = 6
+"""How many ticket types are named; a screen has no room for more."""
 
 
 class Outlook:
@@ -27,6 +31,7 @@ class Outlook:
         self._directory = directory
         self._open: dict[str, sqlite3.Connection] = {}
         self._counts = Counts()
+        self._types = Types()
         self._totals = (-1, 0)
         self._settings: tuple[int, Any] = (-1, None)
 
@@ -51,6 +56,13 @@ class Outlook:
             "declined": found.declined,
             "inside": found.inside,
         }
+
+    def types(self) -> list[tuple[str, int]] | None:
+        """Return how many were admitted of each ticket type, those with the most; None until all are counted."""
+        database = self._file("journal", journal.reader)
+        if database is not None and not tallies.count_types(database, self._types):
+            return None
+        return self._types.admitted.most_common(MOST_TYPES)
 
     def tickets(self, events: Iterable[str], now: Moment) -> dict[str, Any]:
         """Return how good the list of these events is; `ageSeconds` is None when it never was whole."""

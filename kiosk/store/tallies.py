@@ -20,6 +20,12 @@ MOST_NAMES = 500
 LOOK_BACK = 20_000
 """How many scans before the evening's first, by the journal's own time, may have been in it by what is known since."""
 
+LONGEST_NAME = 161
+"""How much of a type's name tells it apart: one sign more than a screen shows, so that a cut can be seen."""
+
+PORTION = 20_000
+"""How many scans are counted by type in one go: some milliseconds, in which no verdict waits."""
+
 _BETWEEN = f"FROM scan WHERE seq > ?1 AND seq <= ?2 AND {KNOWN_MS} >= ?3"
 _ADMITTED = f"{_BETWEEN} AND result = 'approved' AND type = 'checkin' AND reason <> 'practice'"
 _MINUTES = f"SELECT {KNOWN_MS} / 60000, type, result, reason, count(*) {_BETWEEN} GROUP BY 1, 2, 3, 4"
@@ -28,6 +34,19 @@ _TYPES = (
     f"SELECT coalesce(ticket_name, ticket_type_id, '?'), count(*) {_ADMITTED} "
     f"GROUP BY 1 ORDER BY 2 DESC LIMIT {MOST_NAMES}"
 )
+_FEW = (
+    f"SELECT substr(coalesce(ticket_name, ticket_type_id, '?'), 1, {LONGEST_NAME}), count(*) FROM scan "
+    "WHERE seq > ? AND seq <= ? AND result = 'approved' AND type = 'checkin' AND reason <> 'practice' "
+    f"GROUP BY 1 ORDER BY 2 DESC LIMIT {MOST_NAMES}"
+)
+
+
+@dataclass(slots=True)
+class Types:
+    """How many were admitted of each ticket type, as far as their scans are kept, up to the scan `upto`."""
+
+    upto: int = 0
+    admitted: Counter[str] = field(default_factory=Counter)
 
 
 @dataclass(slots=True)
@@ -57,6 +76,20 @@ def count(database: sqlite3.Connection, tallies: Tallies) -> Tallies:
             counter[name] += number
     tallies.upto = between[1]
     return tallies
+
+
+def count_types(database: sqlite3.Connection, types: Types) -> bool:
+    """Add a portion of what happened since they were counted. Return whether that was all."""
+    newest = journal.last_seq(database)
+    if newest - types.upto > PORTION:  # what is no longer kept needs no portions
+        (first,) = database.execute("SELECT min(seq) FROM scan WHERE seq > ?", (types.upto,)).fetchone()
+        types.upto = max(types.upto, (first or newest) - 1)
+    upto = min(newest, types.upto + PORTION)
+    for name, number in database.execute(_FEW, (types.upto, upto)):
+        if name in types.admitted or len(types.admitted) < MOST_NAMES:
+            types.admitted[name] += number
+    types.upto = max(types.upto, upto)
+    return types.upto >= newest
 
 
 def _add(tallies: Tallies, what: tuple[int, str, str, str], number: int) -> None:

@@ -5,8 +5,8 @@
 import { write } from "./snapshot.js";
 import { language, say, translate } from "./words.js";
 import { paintReady } from "./ready.js";
-import { silenced, sound } from "./sound.js";
-import { drawCurtains, faceOf, paintVerdict } from "./verdict.js";
+import * as screen from "./screen.js";
+import { silenced } from "./sound.js";
 
 /** @typedef {import("./snapshot.js").Snapshot} Snapshot */
 
@@ -19,10 +19,6 @@ let heardAt = -Infinity;
 let calledAt = -Infinity;
 /** @type {EventSource | null} */
 let source = null;
-/** @type {number | null} */
-let showing = null;
-let endsAt = -Infinity;
-let verdictFace = "declined";
 
 function call() {
   source?.close();
@@ -33,35 +29,23 @@ function call() {
 
 /** @param {Snapshot} snapshot */
 function hear(snapshot) {
-  if (snapshot.language !== language || (latest && latest.version !== snapshot.version)) location.reload();
+  if (snapshot.language !== language || (latest && isOther(latest, snapshot))) location.reload();
   const news = latest !== null;
   latest = snapshot;
   heardAt = performance.now();
-  stage(snapshot, news);
+  screen.hear(snapshot, news);
   paint();
   paintReady(snapshot, snapshot.sound && silenced());
 }
 
-/** @param {Snapshot} snapshot @param {boolean} news */
-function stage(snapshot, news) {
-  const { shown, revealSeconds } = snapshot;
-  if (!shown) {
-    endsAt = -Infinity;
-  } else if (shown.showing !== showing) {
-    const left = revealSeconds * 1000 - shown.ageMs;
-    endsAt = performance.now() + left;
-    verdictFace = faceOf(shown);
-    paintVerdict(shown, snapshot);
-    drawCurtains(Math.max(0, left), revealSeconds * 1000);
-    sound(shown, snapshot.sound, news);
-  }
-  showing = shown?.showing ?? null;
+/** Whether another display speaks, to which this page does not fit. @param {Snapshot} before @param {Snapshot} now */
+function isOther(before, now) {
+  return before.version !== now.version || before.halves.length !== now.halves.length;
 }
 
 function face() {
-  const now = performance.now();
-  if (!latest || !latest.gate.alive || now - heardAt > SILENT_MS) return "lost";
-  return now < endsAt ? verdictFace : "ready";
+  const { gate } = latest ?? {};
+  return gate?.alive && performance.now() - heardAt <= SILENT_MS ? screen.face() : "lost";
 }
 
 function paint() {

@@ -1,26 +1,39 @@
 // @ts-check
 // What the door shows between two guests: whether it is ready, what wants attention, and some numbers.
 
-import { doors, element, sign, write, writeLarge } from "./snapshot.js";
+import { doors, element, part, sign, write, writeLarge } from "./snapshot.js";
 import { number, say } from "./words.js";
 
 /** @typedef {import("./snapshot.js").Snapshot} Snapshot */
+/** @typedef {import("./snapshot.js").Scanner} Scanner */
 /** @typedef {{word: string, hint: string, shape: string, bad?: boolean}} Prompt */
 /** @typedef {{text: string, bad: boolean, reason?: boolean}} Banner */
 /** @typedef {{label: string, value: string, more?: string, bad?: boolean}} Tile */
 
 /** @param {Snapshot} snapshot @param {boolean} silenced */
 export function paintReady(snapshot, silenced) {
-  const { word, hint, shape, bad } = prompt(snapshot);
+  const { word, hint, shape, bad } = prompt(snapshot, doors(snapshot.gate));
   element("ready").dataset.mood = bad ? "bad" : "good";
   writeLarge("word", word);
   writeLarge("hint", hint);
-  sign("call-sign", shape);
+  sign(element("call-sign"), shape);
   write("device", snapshot.deviceId);
   write("names", snapshot.eventNames.join(" · "));
   write("clock", snapshot.time);
   paintList("banners", banners(snapshot, silenced), banner);
+  paintList("types", types(snapshot), tile);
   paintList("tiles", tiles(snapshot), tile);
+}
+
+/** What a lane's half shows while there is no verdict of it. @param {HTMLElement} half @param {Snapshot} snapshot @param {string[]} lanes */
+export function paintRest(half, snapshot, lanes) {
+  const own = snapshot.gate.scanners.filter(({ name }) => lanes.includes(name));
+  const { word, hint, shape, bad } = prompt(snapshot, own);
+  half.dataset.mood = bad ? "bad" : "good";
+  write(part(half, "lane"), lanes.join(" · "));
+  writeLarge(part(half, "word"), word);
+  writeLarge(part(half, "hint"), hint);
+  sign(part(half, "shape"), shape);
 }
 
 /**
@@ -61,11 +74,10 @@ function tile({ label, value, more, bad }) {
   return item;
 }
 
-/** @param {Snapshot} snapshot @returns {Prompt} */
-function prompt({ gate }) {
+/** @param {Snapshot} snapshot @param {Scanner[]} hands @returns {Prompt} */
+function prompt({ gate }, hands) {
   if (gate.fault) return { word: say("See staff"), hint: say("Scans cannot be recorded"), shape: "cross", bad: true };
   if (gate.events.length === 0) return { word: say("Closed"), hint: say("Please see staff"), shape: "cross", bad: true };
-  const hands = doors(gate);
   if (hands.length > 0 && !hands.some((scanner) => scanner.connected || scanner.kind === "replay")) {
     return { word: say("No scanner"), hint: say("Please see staff"), shape: "cut", bad: true };
   }
@@ -132,6 +144,14 @@ function tiles({ counts, outbox, tickets, online }) {
     { label: say("To deliver"), value: number(waiting) },
     ...refused,
   ];
+}
+
+/** How many were admitted of each type; what is not named here, or no longer kept, is the rest. @param {Snapshot} snapshot @returns {Tile[]} */
+function types({ types, counts }) {
+  if (!types || types.length === 0) return [];
+  const others = counts.checkin - types.reduce((sum, [, admitted]) => sum + admitted, 0);
+  const named = types.map(([label, admitted]) => ({ label, value: number(admitted) }));
+  return others > 0 ? [...named, { label: say("Others"), value: number(others) }] : named;
 }
 
 /** @param {number | null} seconds */

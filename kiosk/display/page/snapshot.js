@@ -15,8 +15,9 @@
  * @typedef {{checkin: number, checkout: number, declined: number, inside: number}} Counts
  * @typedef {{success: string, declined: string, repeated: string, highlighted: string,
  *   actionRequired: string}} Colours
+ * @typedef {{lanes: string[], shown: Shown | null}} Half
  * @typedef {{version: string, language: string, deviceId: string, time: string, revealSeconds: number, sound: boolean, colours: Colours,
- *   gate: Gate, shown: Shown | null, online: boolean, syncAlive: boolean, cloudProblem: string | null,
+ *   gate: Gate, shown: Shown | null, elsewhere: Shown | null, halves: Half[], types: [string, number][] | null, online: boolean, syncAlive: boolean, cloudProblem: string | null,
  *   deliveryRefused: string | null, outbox: Outbox | null, tickets: Tickets | null, counts: Counts,
  *   disk: string | null, eventNames: string[]}} Snapshot
  */
@@ -26,25 +27,33 @@ export function element(id) {
   return /** @type {HTMLElement} */ (document.getElementById(id));
 }
 
-/** @param {string} id @param {string | null} text */
-export function write(id, text) {
-  const place = element(id);
+/** @param {Element} root @param {string} name */
+export function part(root, name) {
+  return /** @type {HTMLElement} */ (root.querySelector(`.${name}`));
+}
+
+/** @param {string | HTMLElement} where @param {string | null} text */
+export function write(where, text) {
+  const place = typeof where === "string" ? element(where) : where;
   if (place.textContent !== (text ?? "")) place.textContent = text ?? "";
 }
 
-/** Write what is to be as large as it can be in any language: the styles reckon with its lengths. @param {string} id @param {string} text */
-export function writeLarge(id, text) {
+/**
+ * Write what is to be as large as it can be in any language: the styles reckon with its lengths.
+ * @param {string | HTMLElement} where @param {string} text
+ */
+export function writeLarge(where, text) {
   const words = text.split(" ");
-  const { style } = element(id);
+  const { style } = typeof where === "string" ? element(where) : where;
   style.setProperty("--letters", String(Math.max(...words.map((word) => word.length))));
   style.setProperty("--words", String(words.length));
   style.setProperty("--length", String(text.length));
-  write(id, text);
+  write(where, text);
 }
 
-/** @param {string} id @param {string} shape */
-export function sign(id, shape) {
-  element(id).setAttribute("href", `#${shape}`);
+/** @param {Element} place @param {string} shape */
+export function sign(place, shape) {
+  place.setAttribute("href", `#${shape}`);
 }
 
 /** The ways in that guests stand at: manual entry is not one of them. @param {Gate} gate */

@@ -11,8 +11,8 @@ const SETTLED_MS = 2000;
 const context = new AudioContext();
 /** @type {Map<string, AudioBuffer>} */
 const sounds = new Map();
-let last = "";
-let lastAt = -Infinity;
+/** What each place of the screen showed last, and when. @type {Map<string, {print: string, at: number}>} */
+const last = new Map();
 
 /** @param {string} name */
 async function load(name) {
@@ -24,14 +24,14 @@ async function load(name) {
   }
 }
 
-/** @param {Shown} shown @param {boolean} audible @param {boolean} news */
-export function sound(shown, audible, news) {
+/** @param {string} place @param {Shown} shown @param {boolean} audible @param {boolean} news */
+export function sound(place, shown, audible, news) {
   const print = `${shown.seq} ${shown.repeated}`;
   const now = performance.now();
-  const known = print === last && ((shown.seq !== null && !shown.repeated) || now - lastAt < NEWS_MS);
-  if (known) return;
-  last = print;
-  lastAt = now;
+  const before = last.get(place);
+  const soon = before && now - before.at < NEWS_MS;
+  if (before?.print === print && ((shown.seq !== null && !shown.repeated) || soon)) return;
+  last.set(place, { print, at: now });
   const buffer = sounds.get(shown.signal ?? "");
   if (!audible || !news || shown.ageMs > NEWS_MS || !buffer) return;
   const source = context.createBufferSource();

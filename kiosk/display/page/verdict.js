@@ -1,8 +1,8 @@
 // @ts-check
-// A verdict over the whole screen. Its colour comes from the device settings, its frame, word and sign from the verdict
+// A verdict, over the whole screen or a lane's half of it. Its colour comes from the device settings, its frame, word and sign from the verdict
 // itself. Nothing but an approval that is as it should be is green.
 
-import { doors, element, sign, write, writeLarge } from "./snapshot.js";
+import { doors, part, sign, write, writeLarge } from "./snapshot.js";
 import { say } from "./words.js";
 
 /** @typedef {import("./snapshot.js").Snapshot} Snapshot */
@@ -14,9 +14,6 @@ const LONG = 60;
 
 /** What wants a person to look. */
 const SEE_STAFF = ["details_required", "ambiguous", "unknown_status", "unknown_stale", "not_inside", "clock_not_set"];
-
-/** @type {Animation[]} */
-let curtains = [];
 
 /** @param {Shown} shown */
 export function faceOf(shown) {
@@ -45,35 +42,38 @@ export function shapeOf(shown) {
   return wantsStaff(shown) ? "look" : SIGNS[shown.sign] ?? "cross";
 }
 
-/** @param {Shown} shown @param {Snapshot} snapshot */
-export function paintVerdict(shown, snapshot) {
+/** @param {HTMLElement} place @param {Shown} shown @param {Snapshot} snapshot */
+export function paintVerdict(place, shown, snapshot) {
+  const split = snapshot.halves.length > 0;
   const again = shown.repeated ? say("Same code again") : "";
-  document.body.dataset.colour = colourOf(shown, snapshot.colours);
-  sign("verdict-sign", shapeOf(shown));
-  writeLarge("headline", shown.headline);
-  write("message", shown.message);
-  element("message").classList.toggle("long", shown.message.length > LONG);
-  write("again", again);
-  write("ticket", shown.ticketName);
-  write("seat", seat(shown));
-  write("holder", shown.name);
-  write("note", note(shown, snapshot));
-  element("verdict").dataset.practice = shown.practice ? say("Practice") : "";
+  sign(part(place, "shape"), shapeOf(shown));
+  writeLarge(part(place, "headline"), shown.headline);
+  const texts = {
+    lane: split ? shown.lane : "",
+    message: shown.message,
+    again,
+    ticket: shown.ticketName,
+    seat: seat(shown),
+    holder: shown.name,
+    note: note(shown, snapshot),
+  };
+  for (const [name, text] of Object.entries(texts)) write(part(place, name), text);
+  place.dataset.practice = shown.practice ? say("Practice") : "";
+  part(place, "message").classList.toggle("long", shown.message.length > LONG);
   document.body.dataset.seq = String(shown.seq ?? "");
   document.body.dataset.showing = String(shown.showing);
-  write("said", [shown.headline, again, shown.message, shown.ticketName].filter(Boolean).join(". "));
+  write("said", [texts.lane, shown.headline, again, shown.message, shown.ticketName].filter(Boolean).join(". "));
 }
 
 /**
  * Let the browser's compositor take the verdict away in time, should the page's own timer be stuck by then.
- * @param {number} left @param {number} whole
+ * @param {HTMLElement} place @param {number} left @param {number} whole
  */
-export function drawCurtains(left, whole) {
-  for (const curtain of curtains) curtain.cancel();
+export function drawCurtains(place, left, whole) {
   const options = /** @type {KeyframeAnimationOptions} */ ({ duration: left, fill: "forwards" });
-  curtains = [
-    element("verdict").animate([{ opacity: 1 }, { opacity: 1, offset: 0.999 }, { opacity: 0 }], options),
-    element("left").animate([{ transform: `scaleX(${left / whole})` }, { transform: "scaleX(0)" }], options),
+  return [
+    place.animate([{ opacity: 1 }, { opacity: 1, offset: 0.999 }, { opacity: 0 }], options),
+    part(place, "left").animate([{ transform: `scaleX(${left / whole})` }, { transform: "scaleX(0)" }], options),
   ];
 }
 
@@ -83,6 +83,6 @@ export function seat({ area, row, seat }) {
 }
 
 /** @param {Shown} shown @param {Snapshot} snapshot */
-function note({ lane, codeEnd }, { gate }) {
-  return [doors(gate).length > 1 && lane, codeEnd && `… ${codeEnd}`].filter(Boolean).join(" · ");
+function note({ lane, codeEnd }, { gate, halves }) {
+  return [halves.length === 0 && doors(gate).length > 1 && lane, codeEnd && `… ${codeEnd}`].filter(Boolean).join(" · ");
 }
