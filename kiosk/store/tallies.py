@@ -35,7 +35,7 @@ _TYPES = (
     f"GROUP BY 1 ORDER BY 2 DESC LIMIT {MOST_NAMES}"
 )
 _FEW = (
-    f"SELECT substr(coalesce(ticket_name, ticket_type_id, '?'), 1, {LONGEST_NAME}), count(*) FROM scan "
+    f"SELECT substr(coalesce(ticket_name, ticket_type_id, '?'), 1, {LONGEST_NAME}), count(*) FROM scan "  # noqa: S608
     "WHERE seq > ? AND seq <= ? AND result = 'approved' AND type = 'checkin' AND reason <> 'practice' "
     f"GROUP BY 1 ORDER BY 2 DESC LIMIT {MOST_NAMES}"
 )
