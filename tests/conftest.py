@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 import tty
 from collections.abc import Callable, Iterator
@@ -21,6 +22,7 @@ import pytest
 from kiosk.cli.options import Setup
 from kiosk.cli.scans import rows
 from kiosk.cli.status import status
+from kiosk.pulse import BEAT_S, Pulse
 from kiosk.sandbox import Sandbox, generate_tickets
 
 EVENT_ID = "62a1c0ffee0000000000e001"
@@ -156,6 +158,26 @@ port = {self.port}
     def scans(self) -> list[dict[str, Any]]:
         """What `kiosk scans` says."""
         return list(rows(Setup(self.file, allow_volatile=True)))
+
+    @contextlib.contextmanager
+    def saying(self, program: str, **facts: object) -> Iterator[None]:
+        """Stand in for a program that says this of itself, for as long as this slow machine takes to hear it."""
+        self.runtime_dir.mkdir(exist_ok=True)
+        sign, ended = Pulse(self.runtime_dir, program), threading.Event()
+        sign.beat(**facts)
+
+        def beat() -> None:
+            while not ended.wait(BEAT_S / 4):
+                sign.beat(**facts)
+
+        thread = threading.Thread(target=beat)
+        thread.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            thread.join()
+            sign.end()
 
     def stop(self, program: str, number: int = signal.SIGTERM) -> int:
         process = self.running.pop(program)

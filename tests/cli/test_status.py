@@ -11,7 +11,6 @@ import pytest
 from kiosk import __version__, disk, pulse
 from kiosk.cli.status import _lines as lines
 from kiosk.model import Delivery
-from kiosk.pulse import Pulse
 from kiosk.store import journal
 from kiosk.store.ledger import Entry, Ledger
 
@@ -110,27 +109,22 @@ def test_what_waits_is_counted_with_the_age_of_the_oldest(kiosk, cloud, valid, e
 
 
 def test_how_long_a_backlog_will_still_take_is_told_while_sync_lives_and_can_tell(kiosk):
-    sync = Pulse(kiosk.runtime_dir, "sync")
-    kiosk.runtime_dir.mkdir()
     assert asked(kiosk)["outbox"]["etaSeconds"] is None
     for said, told in ((12.6, 13), (0.0, 0), (None, None)):
-        sync.beat(eta_s=said)
-        assert asked(kiosk)["outbox"]["etaSeconds"] == told
-    sync.beat(eta_s=12.6)
-    assert "delivered in about 13 s" in kiosk.call("status").stdout
-    sync.end()
+        with kiosk.saying("sync", eta_s=said):
+            assert asked(kiosk)["outbox"]["etaSeconds"] == told
+    with kiosk.saying("sync", eta_s=12.6):
+        assert "delivered in about 13 s" in kiosk.call("status").stdout
     assert asked(kiosk)["outbox"]["etaSeconds"] is None
     assert "delivered in" not in kiosk.call("status").stdout
 
 
 def test_what_a_person_could_do_about_a_scanner_is_told_while_the_gate_says_so(kiosk):
-    kiosk.runtime_dir.mkdir()
-    gate, left = Pulse(kiosk.runtime_dir, "gate"), {"name": "left", "kind": "hid", "device": "x", "connected": True}
-    gate.beat(scanners=[{**left, "hint": "scanner layout?"}, left])
-    assert [scanner["hint"] for scanner in asked(kiosk)["scanners"]] == ["scanner layout?", None]
-    said = kiosk.call("status").stdout.splitlines()
+    left = {"name": "left", "kind": "hid", "device": "x", "connected": True}
+    with kiosk.saying("gate", scanners=[{**left, "hint": "scanner layout?"}, left]):
+        assert [scanner["hint"] for scanner in asked(kiosk)["scanners"]] == ["scanner layout?", None]
+        said = kiosk.call("status").stdout.splitlines()
     assert said[1:4] == ["scanner    left: hid x connected", f"{'':11}scanner layout?", said[1]]
-    gate.end()
     assert [scanner["hint"] for scanner in asked(kiosk)["scanners"]] == [None]
 
 

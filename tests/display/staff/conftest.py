@@ -1,7 +1,6 @@
 """A door with real programs behind the staff page, and a page that speaks to it as a browser does."""
 
 import contextlib
-import threading
 from dataclasses import dataclass
 
 import httpx
@@ -9,7 +8,6 @@ import pytest
 
 from kiosk.clock import now
 from kiosk.model import Listed, Ticket
-from kiosk.pulse import BEAT_S, Pulse
 from kiosk.store import pin
 from kiosk.store.cache import Cache
 from kiosk.store.tickets import ListState
@@ -77,26 +75,6 @@ class Venue:
         """Start gate and display, and open a page."""
         self.kiosk.open_gate()
         return self.show(eventually, signed_in=signed_in)
-
-    @contextlib.contextmanager
-    def gate_saying(self, **facts):
-        """Stand in for a gate that says this of itself."""
-        self.kiosk.runtime_dir.mkdir(exist_ok=True)
-        pulse, ended = Pulse(self.kiosk.runtime_dir, "gate"), threading.Event()
-
-        def beat():
-            pulse.beat(**facts)
-            while not ended.wait(BEAT_S / 4):
-                pulse.beat(**facts)
-
-        thread = threading.Thread(target=beat)
-        thread.start()
-        try:
-            yield
-        finally:
-            ended.set()
-            thread.join()
-            pulse.end()
 
     def show(self, eventually, *, signed_in=True):
         self.kiosk.start("display")

@@ -271,7 +271,7 @@ def test_scanners_clock_and_language_are_told_with_what_to_do(desk, venue):
 
 def test_a_clock_that_is_known_to_be_wrong_needs_nobody_any_more(venue, open_desk, eventually):
     said = {"quality": "guessed", "known": True, "source": "operator", "aheadSeconds": -3600.0}
-    with venue.gate_saying(clock=said):
+    with venue.kiosk.saying("gate", clock=said):
         venue.show(eventually)
         desk = open_desk()
         desk.sign_in()

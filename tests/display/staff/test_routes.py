@@ -328,7 +328,7 @@ def test_a_name_is_text_and_never_more(page, eventually):
 def test_the_page_has_the_time_from_the_gate_and_not_from_the_wall_clock(venue, eventually):
     real = datetime(2026, 6, 1, 19, 30, tzinfo=UTC)
     said = {"quality": "guessed", "known": True, "source": "operator"}
-    with venue.gate_saying(clock=said | {"aheadSeconds": (datetime.now(UTC) - real).total_seconds()}):
+    with venue.kiosk.saying("gate", clock=said | {"aheadSeconds": (datetime.now(UTC) - real).total_seconds()}):
         page = venue.show(eventually)
         clock, evening = page.ask("state")["clock"], page.ask("statistics")
     assert (clock["quality"], clock["time"][:13]) == ("known", "2026-06-01T19")
