@@ -1,7 +1,7 @@
 """Where on the screen a verdict stands: with two scanners or more, each half belongs to some of the lanes.
 
-A verdict leaves the other half alone, and ends by itself. What comes from no scanner (staff's manual entry, a program) has
-the half that is free, the whole screen when both are; while both are taken it waits, for as long as it holds, and whoever
+A verdict leaves the other half alone, and ends by itself. What comes from no scanner (staff's manual entry, a program)
+has the half that is free, the whole screen when both are; while both are taken it waits, for as long as it holds: who
 asked by hand has the answer already. Pure: the page lays out what is said here.
 """
 

@@ -2,8 +2,8 @@
 
 A row is shown as soon as it is seen, long before the gate's next regular beat tells of it. The beat is needed for the
 rest: a repeat within the hold-off, which shows an old row again, and an answer that could not be recorded. A turn that
-only tells of the row that is on the screen already is no news. Each lane has an answer of its own, so none of those that
-came between two looks is left out. Pure: what was read comes in, what to show goes out.
+only tells of the row that is on the screen already is no news. Each lane has an answer of its own, so none that came
+between two looks is left out. Pure: what was read comes in, what to show goes out.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
-
 
 MOST = 32
 """How many new rows are shown of one look: more than all scanners of a door together can read in it."""

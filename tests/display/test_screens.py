@@ -38,16 +38,15 @@ class Gallery:
         self.cdp = screen.page.context.new_cdp_session(screen.page)
 
     def keep(self, state, axe=None):
-        """Look at it, and keep a picture; the details are for the English ones, the others are half as large."""
+        """Look at it, and keep a picture: one at its full size, the others half as large."""
         for size in LARGER if self.language == "en" else SIZES:
             self.page.set_viewport_size({"width": size[0], "height": size[1]})
             found = self.page.evaluate(CUT_OFF) + (axe(self.page) if axe and self.language == "en" else [])
             if found:
                 self.problems[f"{state} {size}"] = found
             if size in SIZES:
-                self.picture(
-                    f"{self.kind}-{state}-{size[0]}x{size[1]}-{self.language}", 0.5 + 0.5 * (self.language == "en")
-                )
+                name = f"{self.kind}-{state}-{size[0]}x{size[1]}-{self.language}"
+                self.picture(name, 1 if size == SIZES[0] and self.language == "en" else 0.5)
         assert self.page.locator("[data-hacked], section img, section script, main img").count() == 0
 
     def picture(self, name, scale=0.5):
@@ -159,7 +158,7 @@ def verdicts(one, axe):
     one.door.refuse(Notice.NOT_RECORDED)
     one.page.wait_for_selector("body[data-seq='']")
     one.keep("not-recorded")
-    one.verdict(Reason.AMBIGUOUS, ticket=None)
+    one.verdict(Reason.AMBIGUOUS, ticket=None, count="2")
     one.keep("see-staff", axe)
     see(one, "see-staff")
     scan = one.verdict(Reason.OK)
@@ -191,7 +190,7 @@ def test_every_state_of_two_halves_is_whole(gallery, axe):
     two.keep("left-and-elsewhere", axe)
     two.verdict(Reason.INVALID, lane="right")
     two.keep("approved-and-declined", axe)
-    two.verdict(Reason.AMBIGUOUS, lane="left", ticket=None)
+    two.verdict(Reason.AMBIGUOUS, lane="left", ticket=None, count="2")
     scan = two.verdict(Reason.OK, lane="right")
     two.page.wait_for_timeout(1100)  # what comes sooner is the same presentation
     two.door.repeat(scan)
@@ -232,7 +231,7 @@ CUT_OFF = """() => {
     if (large.left < frame.left || large.right > frame.right) found.push(`word: side ${headline.textContent}`);
     if (Math.min(large.top, svg.top) < (seen(lane) ? lane.getBoundingClientRect().bottom : frame.top) - 1)
       found.push(`word: top ${headline.textContent}`);
-    if (headline.getBoundingClientRect().bottom > message.getBoundingClientRect().top + 1) found.push('word over message');
+    if (headline.getBoundingClientRect().bottom > words.getBoundingClientRect().top + 1) found.push('word over message');
     if (message.textContent.length < 150 && message.scrollHeight > message.clientHeight + 1) found.push('message: cut');
     if (words.getBoundingClientRect().bottom > frame.bottom + 1) found.push('words: below');
     if (svg.right > large.left + 1 && svg.bottom > large.top + large.height / 4) found.push('sign over word');

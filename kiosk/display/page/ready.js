@@ -10,6 +10,8 @@ import { number, say } from "./words.js";
 /** @typedef {{text: string, bad: boolean, reason?: boolean}} Banner */
 /** @typedef {{label: string, value: string, more?: string, bad?: boolean}} Tile */
 
+const LONG = 60;
+
 /** @param {Snapshot} snapshot @param {boolean} silenced */
 export function paintReady(snapshot, silenced) {
   const { word, hint, shape, bad } = prompt(snapshot, doors(snapshot.gate));
@@ -61,6 +63,7 @@ function made(tag, text) {
 function banner({ text, bad, reason }) {
   const item = made("li", text);
   item.classList.toggle("bad", bad);
+  item.classList.toggle("long", text.length > LONG);
   item.classList.toggle("reason", reason ?? false);
   return item;
 }

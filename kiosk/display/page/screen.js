@@ -23,6 +23,7 @@ function filled(box) {
   const rest = /** @type {HTMLTemplateElement} */ (element("rest")).content.cloneNode(true);
   const verdict = /** @type {HTMLElement} */ (element("verdict").cloneNode(true));
   for (const named of [verdict, ...verdict.querySelectorAll("[id]")]) named.removeAttribute("id");
+  verdict.removeAttribute("aria-label");
   box.append(rest, verdict);
   return verdict;
 }
@@ -34,7 +35,7 @@ export function hear(snapshot, news) {
   elsewhere.hear(snapshot.elsewhere, snapshot, news);
   for (const [number, half] of halves.entries()) {
     const { lanes, shown } = snapshot.halves[number];
-    half.verdict.setAttribute("aria-label", lanes.join(" · "));
+    half.marked.setAttribute("aria-label", lanes.join(" · "));
     half.hear(shown, snapshot, news);
     paintRest(half.marked, snapshot, lanes);
   }

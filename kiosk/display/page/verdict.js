@@ -10,7 +10,9 @@ import { say } from "./words.js";
 /** @typedef {import("./snapshot.js").Colours} Colours */
 
 const SIGNS = /** @type {Record<string, string>} */ ({ ok: "check", out: "out", again: "repeat", staff: "look" });
-const LONG = 60;
+
+/** From how many letters on a sentence is written smaller, on a whole screen and on a half. */
+const LONG = { whole: 60, half: 36 };
 
 /** What wants a person to look. */
 const SEE_STAFF = ["details_required", "ambiguous", "unknown_status", "unknown_stale", "not_inside", "clock_not_set"];
@@ -46,7 +48,8 @@ export function shapeOf(shown) {
 export function paintVerdict(place, shown, snapshot) {
   const split = snapshot.halves.length > 0;
   const again = shown.repeated ? say("Same code again") : "";
-  sign(part(place, "shape"), shapeOf(shown));
+  const shape = shapeOf(shown);
+  sign(part(place, "shape"), shown.repeated && shape === "check" ? "twice" : shape);
   writeLarge(part(place, "headline"), shown.headline);
   const texts = {
     lane: split ? shown.lane : "",
@@ -59,7 +62,7 @@ export function paintVerdict(place, shown, snapshot) {
   };
   for (const [name, text] of Object.entries(texts)) write(part(place, name), text);
   place.dataset.practice = shown.practice ? say("Practice") : "";
-  part(place, "message").classList.toggle("long", shown.message.length > LONG);
+  part(place, "message").classList.toggle("long", shown.message.length > (split ? LONG.half : LONG.whole));
   document.body.dataset.seq = String(shown.seq ?? "");
   document.body.dataset.showing = String(shown.showing);
   write("said", [texts.lane, shown.headline, again, shown.message, shown.ticketName].filter(Boolean).join(". "));
