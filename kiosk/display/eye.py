@@ -72,7 +72,7 @@ class Eye:
         newest = self._outlook.newest()
         self._guise.look(self._outlook.settings, now)
         facts = pulse.feel(self._runtime_dir, "gate")
-        self._follow(newest, beat(facts), now)
+        self._follow(newest, beat(facts), pulse.known(facts, now) or now)
         gate = self._gate(facts, now, newest)
         places = (self._places.newest, self._places.halves, self._places.elsewhere)
         quick = (gate, places)
