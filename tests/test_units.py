@@ -19,7 +19,8 @@ def unit(program: str) -> configparser.ConfigParser:
 
 
 def test_every_program_has_a_unit_and_no_unit_is_without_a_program():
-    assert {path.stem for path in SYSTEMD.glob("*.service")} == {f"kiosk-{program}" for program in PROGRAMS}
+    units = {path.stem for path in SYSTEMD.glob("*.service")}
+    assert units == {f"kiosk-{program}" for program in (*PROGRAMS, "screen")}
 
 
 @pytest.mark.parametrize("program", PROGRAMS)
@@ -91,3 +92,28 @@ def test_a_program_that_hangs_is_noticed_and_a_card_that_hangs_for_a_while_kills
     assert (service["Type"], service["NotifyAccess"]) == ("notify", "main")
     assert int(service["WatchdogSec"]) >= 30
     assert "AF_UNIX" in service["RestrictAddressFamilies"].split()  # systemd is told through a socket
+
+
+SCREEN = SYSTEMD / "kiosk-screen.service"
+
+
+@pytest.mark.needs("systemd-analyze")
+def test_systemd_understands_the_screens_unit(tmp_path):
+    copy = tmp_path / SCREEN.name
+    text = (
+        SCREEN.read_text().replace("/usr/bin/cage", shutil.which("true") or "").replace("=kiosk-screen\n", "=root\n", 1)
+    )
+    copy.write_text(text)
+    done = subprocess.run(
+        ["systemd-analyze", "verify", "--recursive-errors=yes", "--man=no", str(copy)],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert [line for line in done.stderr.splitlines() if copy.name in line] == []
+
+
+def test_the_screens_browser_has_a_new_profile_at_each_start_and_plays_sounds():
+    text = SCREEN.read_text()
+    assert "--user-data-dir=%t/kiosk-screen/profile" in text
+    assert "RuntimeDirectory=kiosk-screen\n" in text
+    assert "RuntimeDirectoryPreserve" not in text
+    assert "--autoplay-policy=no-user-gesture-required" in text
