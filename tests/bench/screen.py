@@ -54,6 +54,7 @@ def delays(door: Any, page: Page, lanes: tuple[str, ...], number: int) -> list[f
 
 
 def grow(door: Any, page: Page, lanes: tuple[str, ...], number: int) -> None:
+    page.reload()  # without what counted until here
     session = page.context.new_cdp_session(page)
     for part in range(PARTS):
         for n in range(number // PARTS):
