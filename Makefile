@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet install --constraint requirements.lock
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test test-vm bench soak lint mutants lock clean
+.PHONY: demo test test-vm bench screens soak lint mutants lock clean
 
 demo: $(STAMP)-demo
 	$(BIN)/kiosk demo $(ARGS)
@@ -22,7 +22,12 @@ test-vm: $(STAMP)-test
 	$(BIN)/python -m pytest --timeout 900 --capture no --verbose tests/vm $(ARGS)
 
 bench: $(STAMP)-test
-	set -e; for part in $(or $(PARTS),door restart list delivery); do $(BIN)/python tests/bench/$$part.py $(ARGS); done
+	set -e; for part in $(or $(PARTS),door restart list delivery); do PYTHONPATH=. $(BIN)/python tests/bench/$$part.py $(ARGS); done
+
+# Pictures of every state of the door's page, for looking at: tests/screens.
+screens: $(STAMP)-test
+	rm -rf tests/screens
+	KIOSK_SCREENS=tests/screens $(BIN)/python -m pytest --numprocesses auto --timeout 900 tests/display/test_screens.py $(ARGS)
 
 # The long forms of tests that make test plays shortly; half an hour.
 soak: $(STAMP)-test

@@ -121,7 +121,8 @@ class Eye:
         return {
             "alive": not self._blind(beat(facts), newest, now) and pulse.alive(facts) and _ears_live(said, now),
             "scanners": [
-                {key: scanner.get(key) for key in ("name", "kind", "connected")} | {"hint": short(scanner.get("hint"))}
+                {key: scanner.get(key) for key in ("kind", "connected")}
+                | {key: short(scanner.get(key)) for key in ("name", "hint")}
                 for scanner in said.get("scanners") or []
             ],
             "events": list(said.get("events") or []),

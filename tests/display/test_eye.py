@@ -10,9 +10,11 @@ import pytest
 from kiosk import clock, disk
 from kiosk.display.eye import Eye
 from kiosk.errors import TooNew
-from kiosk.model import Delivery, Direction, Reason
+from kiosk.model import Delivery, Direction, Reason, Ticket
 from kiosk.store.journal import Journal
 from kiosk.store.ledger import Entry, Ledger
+
+TICKET = Ticket("t1", "ABCD1234", "e1", "tt1", ticket_name="Weekend")
 
 
 @pytest.fixture
@@ -313,3 +315,78 @@ def test_it_names_what_does_not_work_and_who_did_not_pass(door, eye):
     gate = facts(eye.look(clock.now()))["gate"]
     assert gate["outputs"] == ["barrier", "drum"]
     assert gate["missed"] == [{"lane": "left", "seq": 17}]
+
+
+TWO = "".join(f"[[scanner]]\nname = '{lane}'\nkind = 'serial'\ndevice = '/dev/{lane}'\n" for lane in ("left", "right"))
+
+
+@pytest.fixture
+def wide(door):
+    """The eye of a door with two scanners."""
+    door.configure(TWO)
+    made = Eye(door.config)
+    yield made
+    made.close()
+
+
+def halves(snapshot):
+    return [half.shown and half.shown.facts["seq"] for half in snapshot.halves]
+
+
+def test_two_scanners_have_a_verdict_each_that_were_made_between_two_looks(door, wide):
+    wide.look(clock.now())
+    door.scan(lane="left")
+    door.scan(Reason.INVALID, lane="right")
+    door.scan(lane="desk")
+    found = wide.look(clock.now())
+    assert (halves(found), found.elsewhere.facts["seq"], found.shown.facts["seq"]) == ([1, 2], 3, 3)
+
+
+def test_an_answer_that_was_not_recorded_is_shown_on_its_own_half(door, wide):
+    door.scan(lane="desk")
+    wide.look(clock.now())
+    door.scan(lane="left")
+    door.refuse(lane="right")
+    found = wide.look(clock.now())
+    assert halves(found) == [2, None]
+    assert found.halves[1].shown.facts["headline"] == "SEE STAFF"
+
+
+def test_each_half_s_verdict_ends_by_its_own_time(door, wide):
+    wide.look(clock.now())
+    door.scan(lane="left")
+    wide.look(clock.now())
+    wide.look(later(1.5))
+    door.scan(lane="right")
+    wide.look(later(2))
+    assert halves(wide.look(later(3.5))) == [None, 2]
+    assert halves(wide.look(later(5.1))) == [None, None]
+
+
+def test_after_a_start_each_lane_s_verdict_of_this_moment_is_shown(door, wide):
+    door.scan(lane="left")
+    door.scan(lane="right")
+    door.scan(lane="right")
+    assert halves(wide.look(clock.now())) == [1, 3]
+
+
+def test_a_code_held_before_one_scanner_is_no_repeat_though_the_other_lane_goes_on(door, wide):
+    wide.look(clock.now())
+    scan = door.scan(lane="left")
+    wide.look(clock.now())
+    door.scan(lane="right")
+    door.repeat(scan)
+    found = wide.look(later(0.5))
+    assert halves(found) == [1, 2]
+    assert [half.shown.facts["repeated"] for half in found.halves] == [False, False]
+
+
+def test_those_admitted_are_counted_by_ticket_type_at_once(door, eye):
+    eye.look(clock.now())
+    door.scan()
+    door.scan(ticket=replace(TICKET, ticket_name="\u202eCrew" + "x" * 10_000))
+    door.scan(Reason.INVALID)
+    door.scan(direction=Direction.CHECKOUT)
+    door.scan()
+    (first, one), (second, other) = facts(eye.look(clock.now()))["types"]
+    assert (first, one, second[:4], len(second), other) == ("Weekend", 2, "Crew", 160, 1)

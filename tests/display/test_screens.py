@@ -14,6 +14,7 @@ import pytest
 from kiosk import languages
 from kiosk.model import Delivery, Direction, Notice, Reason, Ticket
 from kiosk.store.ledger import Entry, Ledger
+from tests.display import palette
 
 pytestmark = [pytest.mark.needs("chromium"), pytest.mark.timeout(300)]
 
@@ -55,7 +56,7 @@ class Gallery:
             size = self.page.viewport_size
             clip = {"x": 0, "y": 0, **size, "scale": scale}
             told = self.cdp.send("Page.captureScreenshot", {"format": "png", "clip": clip})
-            (Path(SCREENS) / f"door-{name}.png").write_bytes(base64.b64decode(told["data"]))
+            (Path(SCREENS) / f"door-{name}.png").write_bytes(palette.reduce(base64.b64decode(told["data"])))
 
     def verdict(self, reason, **what):
         scan = self.door.scan(reason, **{"ticket": SEATED, **what})
@@ -231,7 +232,10 @@ CUT_OFF = """() => {
     if (large.left < frame.left || large.right > frame.right) found.push(`word: side ${headline.textContent}`);
     if (Math.min(large.top, svg.top) < (seen(lane) ? lane.getBoundingClientRect().bottom : frame.top) - 1)
       found.push(`word: top ${headline.textContent}`);
-    if (headline.getBoundingClientRect().bottom > words.getBoundingClientRect().top + 1) found.push('word over message');
+    const first = words.getBoundingClientRect().top;
+    if (headline.getBoundingClientRect().bottom > first + 1) found.push('word over message');
+    const again = panel.querySelector('.again');
+    if (again.scrollHeight > again.clientHeight + 1) found.push('again: cut');
     if (message.textContent.length < 150 && message.scrollHeight > message.clientHeight + 1) found.push('message: cut');
     if (words.getBoundingClientRect().bottom > frame.bottom + 1) found.push('words: below');
     if (svg.right > large.left + 1 && svg.bottom > large.top + large.height / 4) found.push('sign over word');
@@ -241,6 +245,9 @@ CUT_OFF = """() => {
   }
   for (const place of [...document.querySelectorAll('#word, #hint, .word, .hint, #tiles dt, #tiles dd')].filter(seen)) {
     if (place.scrollWidth > place.clientWidth + 1) found.push(`too wide: ${place.textContent}`);
+  }
+  for (const banner of [...document.querySelectorAll('#banners li')].filter(seen)) {
+    if (banner.scrollHeight > banner.clientHeight + 1) found.push(`banner: cut ${banner.textContent}`);
   }
   for (const call of [...document.querySelectorAll('.call')].filter(seen)) {
     const last = call.lastElementChild.getBoundingClientRect();

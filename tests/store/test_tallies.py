@@ -6,9 +6,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from kiosk.model import Anchor, ClockQuality, Direction, Moment, Reading, Reason, Result, Source, Ticket, Verdict
+from kiosk.store import tallies as module
 from kiosk.store.database import to_ms
 from kiosk.store.journal import Journal, reader
-from kiosk.store.tallies import Tallies, count
+from kiosk.store.tallies import Tallies, Types, count, count_types
 
 AT = datetime(2026, 6, 1, 19, 30, tzinfo=UTC)
 SYNCED, GUESSED = ClockQuality.SYNCED, ClockQuality.GUESSED
@@ -99,3 +100,50 @@ def test_an_empty_journal_is_an_empty_evening_that_begins_with_the_first_scan(ev
     assert tallies.admitted == {}
     scan(0)
     assert counted(tallies).admitted.total() == 1
+
+
+@pytest.fixture
+def by_type(evening, tmp_path):
+    """Count by type once more; say whether that was all."""
+    types = Types()
+
+    def counted():
+        with closing(reader(tmp_path)) as database:
+            return count_types(database, types), dict(types.admitted)
+
+    return counted
+
+
+def test_those_admitted_are_counted_by_type_and_only_once(evening, by_type):
+    scan, _ = evening
+    scan(0)
+    scan(0, ticket_name="Crew")
+    scan(0, Reason.INVALID)
+    scan(0, direction=Direction.CHECKOUT)
+    assert by_type() == (True, {"Standing": 1, "Crew": 1})
+    assert by_type() == (True, {"Standing": 1, "Crew": 1})
+    scan(1)
+    assert by_type() == (True, {"Standing": 2, "Crew": 1})
+
+
+def test_a_long_evening_is_counted_by_type_in_portions(evening, by_type, monkeypatch):
+    scan, _ = evening
+    for minute in range(5):
+        scan(minute)
+    monkeypatch.setattr(module, "PORTION", 2)
+    assert [by_type() for _ in range(3)] == [
+        (False, {"Standing": 2}),
+        (False, {"Standing": 4}),
+        (True, {"Standing": 5}),
+    ]
+
+
+def test_names_of_types_are_cut_and_no_more_are_kept_than_can_be_told_apart(evening, by_type, monkeypatch):
+    scan, _ = evening
+    monkeypatch.setattr(module, "MOST_NAMES", 2)
+    scan(0, ticket_name="x" * 10_000)
+    by_type()
+    for name in ("Standing", "Crew", "Standing", "x" * 9_000):
+        scan(0, ticket_name=name)
+        by_type()
+    assert by_type() == (True, {"x" * 161: 2, "Standing": 2})

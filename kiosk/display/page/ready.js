@@ -10,7 +10,7 @@ import { number, say } from "./words.js";
 /** @typedef {{text: string, bad: boolean, reason?: boolean}} Banner */
 /** @typedef {{label: string, value: string, more?: string, bad?: boolean}} Tile */
 
-const LONG = 60;
+const LONG = 50;
 
 /** @param {Snapshot} snapshot @param {boolean} silenced */
 export function paintReady(snapshot, silenced) {
