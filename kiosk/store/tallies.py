@@ -23,8 +23,8 @@ LOOK_BACK = 20_000
 LONGEST_NAME = 161
 """How much of a type's name tells it apart: one sign more than a screen shows, so that a cut can be seen."""
 
-PORTION = 20_000
-"""How many scans are counted by type in one go: some milliseconds, in which no verdict waits."""
+PORTION = 5_000
+"""How many scans are counted by type in one go: some hundredths of a second on a slow machine."""
 
 _BETWEEN = f"FROM scan WHERE seq > ?1 AND seq <= ?2 AND {KNOWN_MS} >= ?3"
 _ADMITTED = f"{_BETWEEN} AND result = 'approved' AND type = 'checkin' AND reason <> 'practice'"
