@@ -63,7 +63,7 @@ function made(tag, text) {
 function banner({ text, bad, reason }) {
   const item = made("li", text);
   item.classList.toggle("bad", bad);
-  item.classList.toggle("long", text.length > LONG);
+  if (text.length > LONG && !reason) item.dataset.long = "";
   item.classList.toggle("reason", reason ?? false);
   return item;
 }
