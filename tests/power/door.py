@@ -18,7 +18,7 @@ from contextlib import closing, suppress
 from pathlib import Path
 
 from kiosk import clock, words
-from kiosk.model import Listed, Scan, Ticket
+from kiosk.model import Listed, Notice, Scan, Ticket
 from kiosk.scanners import socket as desk
 from kiosk.store import journal as journals
 from kiosk.store import witness
@@ -182,8 +182,17 @@ class Door:
         """Return what has left the kiosk by now, to the screen at last."""
         lines = LINE.findall(self.log.read_text(encoding="utf-8"))
         told = [*self.told.answers, *((f"…{end}", int(seq), f"{lane} {result}") for seq, lane, result, end in lines)]
-        shown = json.loads(self.beat.read_text())["shown"] if self.beat.exists() else {"message": ""}
-        return [*told, ("", shown["seq"], shown["message"])] if shown["message"] else told
+        shown = json.loads(self.beat.read_text())["shown"] if self.beat.exists() else {"turn": 0}
+        if not shown["turn"]:
+            return told
+        said = ON_SCREEN if shown["seq"] is not None else words.notice(shown["notice"])
+        return [*told, ("", shown["seq"], said)]
+
+
+ON_SCREEN = "on the screen"
+"""What is said by the row itself: the display makes its words of that."""
+
+NOT_RECORDED = words.notice(Notice.NOT_RECORDED)
 
 
 def lost(evidence: list[Evidence], found: dict[int, Scan]) -> list[tuple[Evidence, Scan | None]]:
@@ -194,7 +203,7 @@ def lost(evidence: list[Evidence], found: dict[int, Scan]) -> list[tuple[Evidenc
 def _bears_out(evidence: Evidence, scan: Scan | None) -> bool:
     asked, seq, said = evidence
     if seq is None:
-        return said == words.NOT_RECORDED
+        return said == NOT_RECORDED
     if scan is None or not scan.barcode.endswith(asked.lstrip("…")):
         return False
-    return said in {words.sentence(scan.verdict, scan.moment.at), f"{scan.lane} {scan.verdict.result}"}
+    return said in {ON_SCREEN, words.sentence(scan.verdict, scan.moment.at), f"{scan.lane} {scan.verdict.result}"}

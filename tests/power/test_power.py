@@ -12,11 +12,10 @@ from contextlib import closing
 
 import pytest
 
-from kiosk import words
 from kiosk.model import Result
 from kiosk.store import backup
 from kiosk.store.journal import FILE
-from tests.power.door import FORGETFUL, Door, lost
+from tests.power.door import FORGETFUL, NOT_RECORDED, Door, lost
 from tests.test_damage import HARMS
 
 pytestmark = pytest.mark.needs("fusermount3")
@@ -154,7 +153,7 @@ def test_a_door_whose_disk_fails_shows_no_green_until_it_can_record_again(opened
     door.take_list()
     enter(door, chance)
     door.drives[0].fail(1, 300)
-    eventually("it says so", lambda: (None, words.NOT_RECORDED) in [answer[1:] for answer in door.told.answers])
+    eventually("it says so", lambda: (None, NOT_RECORDED) in [answer[1:] for answer in door.told.answers])
     upto = len(door.told.answers)
     eventually("it goes on", lambda: any(seq for _, seq, _ in door.told.answers[upto:]))
     door.lose_power(1)
