@@ -34,7 +34,7 @@ from kiosk.store.database import to_ms
 from kiosk.store.keeper import Keeper
 from kiosk.store.upkeep import Plan, Upkeep
 
-SOAK_S = float(os.environ.get("KIOSK_SOAK_S", "12"))
+SOAK_S = float(os.environ.get("KIOSK_SOAK_S", "8"))
 CLIENTS = 3
 PROGRAMS = ("gate", "sync", "display")
 EVENT_ID = "62a1c0ffee0000000000e001"
