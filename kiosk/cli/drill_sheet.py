@@ -19,7 +19,6 @@ import pydyf
 from kiosk import clock, languages, practice, words
 from kiosk.cli import sheet
 from kiosk.cli.options import Setup, with_setup
-from kiosk.errors import Refused
 from kiosk.words import Language
 
 WIDTH, HEIGHT, MARGIN = 210.0, 297.0, 12.0
@@ -71,14 +70,7 @@ def command(setup: Setup, file: Path) -> None:
     kiosk drill-sheet practice.pdf
     kiosk drill on
     """
-    write = _FORMATS.get(file.suffix.lower())
-    if write is None:
-        raise Refused(f"{file}: a sheet is written as {' or '.join(_FORMATS)}: end the file's name in one of them")
-    page = write(draw(languages.read(setup.config.display.language), clock.now().at))
-    try:
-        file.write_bytes(page)
-    except OSError as error:
-        raise Refused(f"{file}: cannot be written: {error.strerror}: name another file") from error
+    sheet.write_as(file, _FORMATS, draw(languages.read(setup.config.display.language), clock.now().at))
     click.echo(f"written: {file}; the codes work while practice is on: kiosk drill on", err=True)
 
 

@@ -8,13 +8,16 @@ from __future__ import annotations
 import html
 import struct
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import segno
 
 from kiosk import code128
 from kiosk.errors import Refused
+
+T = TypeVar("T")
 
 Rows = list[list[bool]]
 """Modules from top to bottom, True for a dark one."""
@@ -48,12 +51,18 @@ def terminal(text: str, *, colour: bool) -> str:
 
 
 def write(path: Path, text: str) -> None:
-    """Write a sheet in the format that the file's name ends in. Raises Refused."""
-    draw = _FORMATS.get(path.suffix.lower())
+    """Write the sheet of this code in the format that the file's name ends in. Raises Refused."""
+    write_as(path, _FORMATS, text)
+
+
+def write_as(path: Path, formats: Mapping[str, Callable[[T], bytes]], drawn: T) -> None:
+    """Write what is drawn in that of the formats that the file's name ends in. Raises Refused."""
+    draw = formats.get(path.suffix.lower())
     if draw is None:
-        raise Refused(f"{path}: a sheet is written as {', '.join(_FORMATS)}: end the file's name in one of them")
+        names = (" or " if len(formats) == 2 else ", ").join(formats)
+        raise Refused(f"{path}: a sheet is written as {names}: end the file's name in one of them")
     try:
-        path.write_bytes(draw(text))
+        path.write_bytes(draw(drawn))
     except OSError as error:
         raise Refused(f"{path}: cannot be written: {error.strerror}: name another file") from error
 
