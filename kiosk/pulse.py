@@ -99,6 +99,12 @@ def online(directory: Path) -> bool:
     return isinstance(cloud, dict) and cloud.get("reachable") is True and alive(facts)
 
 
+def clock_of(gate: dict[str, Any] | None) -> dict[str, Any]:
+    """Return what a running gate says of its clock; nothing where none runs."""
+    said = (gate or {}).get("clock") if alive(gate) else None
+    return said if isinstance(said, dict) else {}
+
+
 def known(gate: dict[str, Any] | None, now: Moment) -> Moment | None:
     """Return what time it is as the gate knows it, whatever the wall clock shows; None where nobody knows."""
     said = (gate or {}).get("clock") or {}

@@ -77,8 +77,8 @@ def _read(text: str) -> datetime:
 
 def _told(setup: Setup) -> str:
     gate = pulse.feel(setup.config.device.runtime_dir, "gate")
-    said = (gate or {}).get("clock") if pulse.alive(gate) else None
-    if not isinstance(said, dict):
+    said = pulse.clock_of(gate)
+    if not said:
         return f"clock      {clock.quality()}; the gate is not running"
     if said.get("source") is None:
         return f"clock      {said.get('quality')}; nobody has said what time it is: `kiosk clock set`"

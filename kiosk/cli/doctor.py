@@ -96,8 +96,8 @@ def _lanes(config: Config, machine: Machine) -> list[Finding]:
 
 def _clock(config: Config) -> list[Finding]:
     newest, gate = records.newest_scan(config.device.data_dir), pulse.feel(config.device.runtime_dir, "gate")
-    said = (gate or {}).get("clock") if pulse.alive(gate) else None
-    known_by = said.get("source") if isinstance(said, dict) and said.get("known") else None
+    said = pulse.clock_of(gate)
+    known_by = said.get("source") if said.get("known") else None
     return [times.clock(clock.now(), newest, known_by)]
 
 

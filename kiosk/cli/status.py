@@ -130,8 +130,7 @@ def _journal(setup: Setup, gate: dict[str, Any] | None) -> dict[str, Any]:
 
 def _clock(gate: dict[str, Any] | None) -> dict[str, Any]:
     """How good the clock is, and by whom the time is known: the running gate knows it best."""
-    said = (gate or {}).get("clock") if pulse.alive(gate) else None
-    said = said if isinstance(said, dict) else {}
+    said = pulse.clock_of(gate)
     anchor = {"source": said.get("source"), "ageSeconds": said.get("ageSeconds")}
     return {
         "clock": said.get("quality") or clock.quality(),

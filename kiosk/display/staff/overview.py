@@ -74,8 +74,7 @@ class Overview:
 
     def _clock(self) -> str:
         """Return the wall clock's quality, or `known` where the gate knows the time by somebody else."""
-        gate = pulse.feel(self._config.device.runtime_dir, "gate")
-        said = ((gate or {}).get("clock") or {}) if pulse.alive(gate) else {}
+        said = pulse.clock_of(pulse.feel(self._config.device.runtime_dir, "gate"))
         quality, source = said.get("quality") or clock.quality(), said.get("source")
         own = quality == ClockQuality.RTC and source == Source.OPERATOR  # a watch does not outdo it (`dating.py`)
         return "known" if source is not None and quality != ClockQuality.SYNCED and not own else str(quality)
