@@ -91,20 +91,16 @@ def _run(setup: Setup, lanes: list[Lane], journal: Keeper, tickets: TicketList, 
     pulse, mind, recording = Pulse(setup.config.device.runtime_dir, "gate"), Mark(), Work()
     data_dir = setup.config.device.data_dir
     rules = Standing(setup.config.gate, tickets, data_dir)
-    reached = partial(online, setup.config.device.runtime_dir)
-    waiting = Waiting(tickets, journal.want, reached, setup.config.gate.lookup_ms)
-    gate = Gate(_Watched(journal, recording), tickets, rules, hold_off_s=setup.config.gate.hold_off_s, waiting=waiting)
+    gate = _mind(setup.config, journal, recording, tickets, rules)
     panel = fitted(setup.config, rules.audible(setup.config.display), gate.passed)
     gate.show = panel.show
-    gate.suspicion = Suspicion(
-        {scanner.name: scanner.layout for scanner in setup.config.scanner if scanner.kind == "hid"}
-    )
     timekeeper = Timekeeper(journal, setup.config.device.runtime_dir)
     timekeeper.tend()
     gate.time = timekeeper.time
-    gate.desk = Desk(LookBack(data_dir), tickets.with_id, rules.choose, partial(audit.note, data_dir))
-    gate.practice = gate.desk.practice
-    gate.desk.attempts = resumed(pulse.last().get("pins"))
+    gate.desk = Desk(
+        LookBack(data_dir), tickets.with_id, rules.choose, partial(audit.note, data_dir),
+        attempts=resumed(pulse.last().get("pins")), practice=gate.practice,
+    )  # fmt: skip
     gate.remember(clock.now())
     ears = Ears(lanes, gate.hear, gate.backlog, timekeeper.now, hotplug())
     parts = {
@@ -134,6 +130,13 @@ def _run(setup: Setup, lanes: list[Lane], journal: Keeper, tickets: TicketList, 
             pulse.end()
     if failures:
         raise KioskError(f"nothing is heard any more ({failures[0]!r}): this gate ends, and is to be started again")
+
+
+def _mind(found: config.Config, journal: Keeper, recording: Work, tickets: TicketList, rules: Standing) -> Gate:
+    waiting = Waiting(tickets, journal.want, partial(online, found.device.runtime_dir), found.gate.lookup_ms)
+    gate = Gate(_Watched(journal, recording), tickets, rules, hold_off_s=found.gate.hold_off_s, waiting=waiting)
+    gate.suspicion = Suspicion({scanner.name: scanner.layout for scanner in found.scanner if scanner.kind == "hid"})
+    return gate
 
 
 def _listen(ears: Ears, gate: Gate, failures: list[Exception]) -> None:
