@@ -5,6 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 
 from kiosk.model import Answer, Direction, Reason, Result, Verdict
+from kiosk.words import SEE_STAFF
 
 
 class Signal(StrEnum):
@@ -15,9 +16,7 @@ class Signal(StrEnum):
     SEE_STAFF = "see_staff"
 
 
-STAFF = frozenset(
-    {Reason.DETAILS_REQUIRED, Reason.AMBIGUOUS, Reason.UNKNOWN_STATUS, Reason.UNKNOWN_STALE, Reason.NOT_INSIDE}
-)
+STAFF = SEE_STAFF | {Reason.NOT_INSIDE}
 """What wants a person to look."""
 
 SHUT = frozenset({Reason.ANNULLED, Reason.PRACTICE})
@@ -34,7 +33,7 @@ def of(verdict: Verdict, *, repeated: bool) -> Signal | None:
     reason = verdict.played or verdict.reason
     if reason is Reason.ANNULLED:
         return None
-    if reason in STAFF:
+    if verdict.untimed or reason in STAFF:
         return Signal.SEE_STAFF
     if reason is Reason.ALREADY_IN:
         return Signal.REPEATED

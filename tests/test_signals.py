@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from kiosk.model import PLAYED, Answer, Direction, Moment, Reason, Result, Scan, Ticket, Verdict
+from kiosk.model import CLOCK, PLAYED, Answer, Direction, Moment, Reason, Result, Scan, Ticket, Verdict
 from kiosk.signals import Signal, of, passage, signal
 
 AT = datetime(2026, 6, 1, 19, 30, tzinfo=UTC)
@@ -38,6 +38,7 @@ def scan_of(verdict):
         (answer(Reason.AMBIGUOUS), Signal.SEE_STAFF),
         (answer(Reason.DETAILS_REQUIRED), Signal.SEE_STAFF),
         (answer(Reason.UNKNOWN_STATUS), Signal.SEE_STAFF),
+        (answer(Reason.CLOCK_NOT_SET), Signal.SEE_STAFF),
         (Answer(None, "cannot be recorded"), Signal.SEE_STAFF),
         (answer(Reason.ANNULLED, OUT), None),
     ],
@@ -51,6 +52,11 @@ def test_each_answer_has_one_signal(told, heard):
 def test_whoever_is_approved_may_pass_once_and_nobody_is_kept_inside(reason, direction, way):
     assert passage(answer(reason, direction)) is way
     assert passage(answer(reason, direction, repeated=True)) is None
+
+
+def test_who_is_admitted_without_a_look_at_the_time_passes_and_is_worth_a_look():
+    untimed = Answer(scan_of(Verdict(IN, Result.APPROVED, Reason.OK, facts={CLOCK: "not set"})), "")
+    assert (signal(untimed), passage(untimed)) == (Signal.SEE_STAFF, Signal.APPROVED)
 
 
 @pytest.mark.parametrize("reason", sorted(set(Reason) - APPROVED | {Reason.ANNULLED}))
