@@ -24,6 +24,7 @@ from kiosk.model import (
     Verdict,
 )  # fmt: skip
 from kiosk.store import journal as journals
+from kiosk.store import past
 from kiosk.store.cache import Cache
 from kiosk.store.journal import Journal
 from kiosk.store.ticketlist import TicketList
@@ -123,7 +124,7 @@ def test_the_history_knows_nothing_of_either_and_the_counts_are_even(journal, tm
     taken_back(journal, 1, force=True)
     assert journal.history(ADA) == []
     with closing(journals.reader(tmp_path)) as database:
-        assert journals.count(database, journals.Counts()).inside == 0
+        assert past.count(database, past.Counts()).inside == 0
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import pytest
 from kiosk.decode import Frames
 from kiosk.gate import Gate
 from kiosk.model import EventRules, Listed, Moment, Reason, Rules, Ticket
-from kiosk.store import alike
+from kiosk.store import alike, past
 from kiosk.store import journal as journals
 from kiosk.store.cache import Cache
 from kiosk.store.journal import Journal
@@ -78,7 +78,7 @@ def test_what_a_scanner_sends_is_the_ticket_that_is_meant_and_its_bytes_are_kept
         gate = Gate(journal, seen, lambda: Rules({EVENT: EventRules()}), hold_off_s=3.0)
         gate.take(reading)
     with closing(journals.reader(tmp_path)) as database:
-        (scan,) = journals.scans_after(database, 0)
+        (scan,) = past.scans_after(database, 0)
     code, _ = expected
     ticket = scan.verdict.ticket
     assert (ticket and ticket.barcode, scan.verdict.rule) == expected

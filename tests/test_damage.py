@@ -24,7 +24,7 @@ from kiosk.errors import GateNotRunning
 from kiosk.model import Direction, Listed, Moment, Reading, Reason, Result, Ticket, Verdict
 from kiosk.scanners import socket as desk
 from kiosk.store import journal as journals
-from kiosk.store import witness
+from kiosk.store import past, witness
 from kiosk.store.cache import Cache
 from kiosk.store.journal import Journal
 from kiosk.store.keeper import Keeper
@@ -89,7 +89,7 @@ class Door:
     def is_whole(self) -> None:
         """What was answered is there under its number, and no number is twice or missing."""
         with closing(journals.reader(self.data_dir)) as database:
-            found = {scan.seq: scan.barcode for scan in journals.scans_after(database, 0)}
+            found = {scan.seq: scan.barcode for scan in past.scans_after(database, 0)}
         assert {seq: ticket(number).barcode for seq, number in self.answered.items()}.items() <= found.items()
         assert list(found) == list(range(1, len(found) + 1))
 
@@ -224,7 +224,7 @@ def test_files_copied_at_any_moment_after_an_answer_have_every_scan_up_to_it(doo
         with closing(Keeper(copy, "gate-1", 30.0, Upkeep(copy, Plan()))):
             pass
         with closing(journals.reader(copy)) as database:
-            found = {scan.seq: scan.barcode for scan in journals.scans_after(database, 0)}
+            found = {scan.seq: scan.barcode for scan in past.scans_after(database, 0)}
         assert {seq: ticket(number).barcode for seq, number in answered.items()}.items() <= found.items()
 
 
@@ -261,7 +261,7 @@ def test_killed_between_the_commit_and_its_line_both_records_have_it_afterwards(
     )  # fmt: skip
     assert done.stdout.split() == [str(number) for number in range(1, step)], done.stderr
     with closing(journals.reader(tmp_path)) as database:
-        assert journals.last_seq(database) == step
+        assert past.last_seq(database) == step
     with closing(Keeper(tmp_path, "gate-1", 30.0, Upkeep(tmp_path, Plan()))) as keeper:
         assert len(keeper.history(ticket(step - 1))) == 1
     assert [row[0] for row in witness.rows_after(place, 0)] == list(range(1, step + 1))

@@ -18,7 +18,7 @@ from kiosk import clock, pulse, words
 from kiosk.model import Listed, Notice, Reason, Ticket
 from kiosk.scanners.socket import FILE as DESK
 from kiosk.scanners.socket import ask
-from kiosk.store import ballast, journal
+from kiosk.store import ballast, journal, past
 from kiosk.store.cache import Cache
 from kiosk.store.tickets import ListState
 
@@ -81,7 +81,7 @@ class Door:
             if not file.name.endswith("-shm"):
                 shutil.copy(file, copy)
         with closing(journal.reader(copy)) as database:
-            return [scan.seq for scan in journal.scans_after(database, 0)]
+            return [scan.seq for scan in past.scans_after(database, 0)]
 
     def answered(self) -> list[int]:
         return [answer["seq"] for answer in self.told if answer["seq"] is not None]

@@ -41,6 +41,7 @@ from kiosk.scanners.socket import ask
 from kiosk.signals import Signal, passage
 from kiosk.signals import signal as signal_of
 from kiosk.store import journal as journals
+from kiosk.store import past
 from kiosk.store.cache import Cache, ElsewhereScan
 from kiosk.store.journal import Journal
 from kiosk.store.ticketlist import TicketList
@@ -86,7 +87,7 @@ class Door:
 
 def recorded(directory):
     with closing(journals.reader(directory)) as database:
-        return list(journals.scans_after(database, 0))
+        return list(past.scans_after(database, 0))
 
 
 @pytest.fixture

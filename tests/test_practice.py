@@ -11,8 +11,10 @@ from kiosk.gate import Gate
 from kiosk.model import Direction, EventRules, Listed, Moment, Reading, Reason, Result, Rules, Ticket
 from kiosk.practice import CARDS, LONGEST_MINUTES, Practice, card, verdict
 from kiosk.store import journal as journals
+from kiosk.store import past
 from kiosk.store.cache import Cache
-from kiosk.store.journal import Counts, Journal
+from kiosk.store.journal import Journal
+from kiosk.store.past import Counts
 from kiosk.store.ticketlist import TicketList
 from kiosk.store.tickets import ListState
 from kiosk.waiting import Waiting
@@ -131,7 +133,7 @@ def test_a_card_is_recorded_before_it_is_told_and_stays_here(door):
     scan = door.scan("PRACTICE-WELCOME").scan
     assert (scan.seq, scan.verdict.result, scan.verdict.played) == (1, Result.APPROVED, Reason.OK)
     with closing(journals.reader(door.directory)) as database:
-        assert list(journals.scans_after(database, 0)) == [scan]
+        assert list(past.scans_after(database, 0)) == [scan]
     assert not scan.deliverable
 
 
@@ -139,7 +141,7 @@ def test_practice_is_in_no_count(door):
     for number, each in enumerate(CARDS):
         door.scan(each.code if each.name != "GOODBYE" else "PRACTICE-UNKNOWN", number * 10)
     with closing(journals.reader(door.directory)) as database:
-        counts = journals.count(database, Counts())
+        counts = past.count(database, Counts())
     assert (counts.checkin, counts.checkout, counts.declined, counts.inside) == (0, 0, 0, 0)
     assert counts.upto == len(CARDS)
 

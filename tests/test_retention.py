@@ -13,8 +13,10 @@ import pytest
 
 from kiosk.model import ClockQuality, Delivery, Direction, Moment, Reading, Reason, Result, Ticket, Verdict
 from kiosk.store import journal as journals
-from kiosk.store.journal import Counts, Journal
+from kiosk.store import past
+from kiosk.store.journal import Journal
 from kiosk.store.ledger import Entry, Ledger
+from kiosk.store.past import Counts
 from kiosk.store.pruning import PORTION
 
 TRUSTING = """
@@ -81,9 +83,9 @@ def test_a_gate_that_is_killed_while_it_prunes_loses_nothing_and_goes_on(kiosk, 
     record(kiosk, [valid[number % len(valid)] for number in range(PORTION * 12)], 40)
     record(kiosk, valid[:1], 0)
     with closing(journals.reader(kiosk.data_dir)) as seen, closing(Ledger(kiosk.data_dir)) as ledger:
-        scans = list(journals.scans_after(seen, 0))
+        scans = list(past.scans_after(seen, 0))
         ledger.take_in([Entry(scan, Delivery.REFUSED if scan.seq == 30 else Delivery.ACKED) for scan in scans])
-        before = journals.count(seen, Counts())
+        before = past.count(seen, Counts())
     for portions in (1, 3, 6):
         open_gate(kiosk, eventually)
         wanted = len(scans) - PORTION * portions
@@ -92,9 +94,9 @@ def test_a_gate_that_is_killed_while_it_prunes_loses_nothing_and_goes_on(kiosk, 
             kiosk.running["gate"].wait(chance.random())
         kiosk.stop("gate", signal.SIGKILL)
         with closing(journals.reader(kiosk.data_dir)) as seen:
-            there = list(journals.scans_after(seen, 0))
+            there = list(past.scans_after(seen, 0))
             assert there == [scan for scan in scans if scan.seq in {kept.seq for kept in there}]
-            assert journals.count(seen, Counts()) == before
+            assert past.count(seen, Counts()) == before
             assert seen.execute("SELECT coalesce(sum(scans), 0) FROM pruned").fetchone()[0] == len(scans) - len(there)
             assert seen.execute("PRAGMA integrity_check").fetchone() == ("ok",)
     open_gate(kiosk, eventually)

@@ -25,7 +25,7 @@ from kiosk.model import (
     is_barcode,
 )
 from kiosk.store import journal as journals
-from kiosk.store import wanted
+from kiosk.store import past, wanted
 from kiosk.store.cache import Cache
 from kiosk.store.journal import Journal
 from kiosk.store.ticketlist import TicketList
@@ -77,7 +77,7 @@ class Door:
 
     def rows(self) -> list[tuple[str, Reason]]:
         with closing(journals.reader(self.directory)) as database:
-            return [(scan.barcode, scan.verdict.reason) for scan in journals.scans_after(database, 0)]
+            return [(scan.barcode, scan.verdict.reason) for scan in past.scans_after(database, 0)]
 
     def wanted(self) -> list[str]:
         with closing(journals.reader(self.directory)) as database:
@@ -434,7 +434,7 @@ def test_the_first_one_is_settled_with_what_is_known_by_then(door, found):
     door.scan(ADA.barcode, 0.1)
     assert door.rows() == [(LATE.barcode, Reason.OK if found else Reason.UNKNOWN), (ADA.barcode, Reason.OK)]
     with closing(journals.reader(door.directory)) as database:
-        assert not journals.scans(database, [1])[0].verdict.unanswered
+        assert not past.scans(database, [1])[0].verdict.unanswered
 
 
 def test_a_torn_code_settles_the_first_one_as_well(door):

@@ -20,7 +20,7 @@ from rich.progress import track
 from kiosk.cli.options import Setup, on_signal, with_setup
 from kiosk.cli.scans import rows
 from kiosk.errors import Refused
-from kiosk.store import journal
+from kiosk.store import journal, past
 from kiosk.store.database import sync_directory
 
 Rows = Iterable[dict[str, Any]]
@@ -116,7 +116,7 @@ def _most(directory: Path, since: int) -> int:
     if not (directory / journal.FILE).exists():
         return 0
     with closing(journal.reader(directory)) as database:
-        return max(0, journal.last_seq(database) - max(since, journal.first_seq(database) - 1))
+        return max(0, past.last_seq(database) - max(since, past.first_seq(database) - 1))
 
 
 def _give_up() -> NoReturn:

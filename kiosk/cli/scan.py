@@ -14,7 +14,7 @@ from kiosk.cli.scans import describe
 from kiosk.errors import Refused
 from kiosk.model import Direction
 from kiosk.scanners import socket
-from kiosk.store import journal
+from kiosk.store import journal, past
 
 FIELDS = (
     "seq", "time", "barcode", "type", "scanResult", "reason", "message", "ticketId", "eventId", "ticketTypeId",
@@ -44,7 +44,7 @@ def command(setup: Setup, code: str, direction: str | None, as_json: bool) -> No
     if answer["seq"] is None:
         raise Refused(str(answer["message"]))
     database = journal.reader(setup.config.device.data_dir)
-    (scan,) = journal.scans(database, [int(str(answer["seq"]))])
+    (scan,) = past.scans(database, [int(str(answer["seq"]))])
     language = languages.read(setup.config.display.language)
     row = describe(scan, language)
     if as_json:

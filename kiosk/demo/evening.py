@@ -13,7 +13,7 @@ from kiosk import clock
 from kiosk.demo.stage import EVENT_ID, SEED, TICKETS, Stage
 from kiosk.model import Delivery, Scan
 from kiosk.sandbox import generate_tickets
-from kiosk.store import journal, ledger
+from kiosk.store import journal, ledger, past
 from kiosk.store.outlook import Outlook
 from kiosk.words import stamp
 
@@ -89,7 +89,7 @@ def outstanding(stage: Stage) -> int:
 def recorded(stage: Stage) -> list[tuple[Scan, Delivery]]:
     """Return every scan of the evening with what became of it."""
     with closing(journal.reader(stage.data_dir)) as database:
-        scans = list(journal.scans_after(database, 0))
+        scans = list(past.scans_after(database, 0))
     with closing(ledger.reader(stage.data_dir)) as database:
         states = ledger.states(database, 0, len(scans))
     return [(scan, states[scan.seq][0] if scan.seq in states else scan.begins_as) for scan in scans]

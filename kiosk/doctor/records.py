@@ -12,7 +12,7 @@ from typing import Any
 from kiosk.doctor.finding import Finding, amber, green, red
 from kiosk.errors import NoListYet, TooNew
 from kiosk.model import Delivery, Moment
-from kiosk.store import journal
+from kiosk.store import journal, past
 from kiosk.store.outlook import Outlook
 
 WAITING_S = 3600
@@ -26,7 +26,7 @@ def newest_scan(directory: Path) -> datetime | None:
     """Return when the last scan was made; None without one, or where the journal cannot be read."""
     try:
         with closing(journal.reader(directory)) as database:
-            found = journal.scans(database, [journal.last_seq(database)])
+            found = past.scans(database, [past.last_seq(database)])
     except Exception:  # noqa: BLE001  # another check says what is wrong with it
         return None
     return found[0].moment.at if found else None
@@ -39,8 +39,8 @@ def recorded(directory: Path) -> list[Finding]:
         return [green(name, "there is none yet: the gate makes it when it starts")]
     try:
         with closing(journal.reader(directory)) as database:
-            seq = journal.last_seq(database)
-            journal.scans(database, [seq])
+            seq = past.last_seq(database)
+            past.scans(database, [seq])
     except TooNew as error:
         return [red(name, str(error), "install the newer kiosk again")]
     except NoListYet as error:

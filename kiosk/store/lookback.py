@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from kiosk.errors import NotRecorded, StoreError
 from kiosk.model import Scan
-from kiosk.store import journal
+from kiosk.store import journal, past
 
 T = TypeVar("T")
 
@@ -22,11 +22,11 @@ class LookBack:
         self._directory = directory
 
     def scan(self, seq: int) -> Scan | None:
-        return self._read(lambda database: next(iter(journal.scans(database, [seq])), None))
+        return self._read(lambda database: next(iter(past.scans(database, [seq])), None))
 
     def admitted_since(self, ticket_id: str, seq: int) -> Scan | None:
         """Return the ticket's first approved check-in after this scan."""
-        return self._read(lambda database: journal.admitted_after(database, ticket_id, seq))
+        return self._read(lambda database: past.admitted_after(database, ticket_id, seq))
 
     def _read(self, ask: Callable[[sqlite3.Connection], T]) -> T:
         try:

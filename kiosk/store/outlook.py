@@ -14,9 +14,9 @@ from typing import Any
 from kiosk.choices import Choices
 from kiosk.errors import NoListYet
 from kiosk.model import Delivery, Moment, Scan
-from kiosk.store import alike, chosen, journal, ledger, tallies, tickets
+from kiosk.store import alike, chosen, journal, ledger, past, tallies, tickets
 from kiosk.store.alike import Ends
-from kiosk.store.journal import Counts
+from kiosk.store.past import Counts
 from kiosk.store.tallies import Types
 from kiosk.store.tickets import ListState
 
@@ -38,17 +38,17 @@ class Outlook:
     def newest(self) -> int:
         """Return the newest scan's number. Costs microseconds: this is what a display asks many times a second."""
         database = self._file("journal", journal.reader)
-        return journal.last_seq(database) if database is not None else 0
+        return past.last_seq(database) if database is not None else 0
 
     def scan(self, seq: int) -> Scan | None:
         database = self._file("journal", journal.reader)
-        found = journal.scans(database, [seq]) if database is not None else []
+        found = past.scans(database, [seq]) if database is not None else []
         return found[0] if found else None
 
     def counts(self) -> dict[str, int]:
         database = self._file("journal", journal.reader)
         if database is not None:
-            journal.count(database, self._counts)
+            past.count(database, self._counts)
         found = self._counts
         return {
             "checkin": found.checkin,
@@ -113,7 +113,7 @@ class Outlook:
         if fresh is None:
             return {**states, "oldestSeconds": None}
         after = ledger.newest(entered) if entered is not None else 0
-        pending, local, first = journal.count_after(fresh, after)
+        pending, local, first = past.count_after(fresh, after)
         states["pending"] += pending
         states["local"] += local
         oldest = (ledger.oldest(entered) if entered is not None else None) or first

@@ -10,7 +10,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from kiosk.model import Direction, Reason, Result
-from kiosk.store import journal
+from kiosk.store import past
 from kiosk.store.anchors import KNOWN_MS
 from kiosk.store.scanrows import first_at
 
@@ -68,7 +68,7 @@ def count(database: sqlite3.Connection, tallies: Tallies) -> Tallies:
     """Add what happened since they were counted."""
     if tallies.upto < 0:
         tallies.upto = max(0, first_at(database, tallies.since_ms) - 1 - LOOK_BACK)
-    between = (tallies.upto, max(tallies.upto, journal.last_seq(database)), tallies.since_ms)
+    between = (tallies.upto, max(tallies.upto, past.last_seq(database)), tallies.since_ms)
     for minute, kind, result, reason, number in database.execute(_MINUTES, between):
         _add(tallies, (minute, kind, result, reason), number)
     for counter, query in ((tallies.lanes, _LANES), (tallies.types, _TYPES)):
@@ -80,7 +80,7 @@ def count(database: sqlite3.Connection, tallies: Tallies) -> Tallies:
 
 def count_types(database: sqlite3.Connection, types: Types) -> bool:
     """Add a portion of what happened since they were counted. Return whether that was all."""
-    newest = journal.last_seq(database)
+    newest = past.last_seq(database)
     if newest - types.upto > PORTION:  # what is no longer kept needs no portions
         (first,) = database.execute("SELECT min(seq) FROM scan WHERE seq > ?", (types.upto,)).fetchone()
         types.upto = max(types.upto, (first or newest) - 1)

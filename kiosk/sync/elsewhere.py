@@ -17,7 +17,7 @@ from kiosk.cloud.answers import ScanRow
 from kiosk.cloud.portier import ScanPage
 from kiosk.errors import CloudError, NoListYet
 from kiosk.model import Passage, Result
-from kiosk.store import dates, journal, ledger, tickets
+from kiosk.store import dates, journal, ledger, past, tickets
 from kiosk.store.cache import Cache, ElsewhereScan, children_of
 from kiosk.store.database import to_ms
 
@@ -95,7 +95,7 @@ class Elsewhere:
             self._journal = self._journal or journal.reader(self.directory)
         except NoListYet:
             return False
-        if journal.was_here(self._journal, row.ticket_id, to_ms(row.time), row.device_id):
+        if past.was_here(self._journal, row.ticket_id, to_ms(row.time), row.device_id):
             return True
         return self._went_out_as(row)
 
@@ -108,7 +108,7 @@ class Elsewhere:
         except NoListYet:
             return False
         seq = dates.seq_at(self._ledger, to_ms(row.time))
-        found = journal.scans(self._journal, [seq]) if seq is not None else []
+        found = past.scans(self._journal, [seq]) if seq is not None else []
         return any(
             scan.verdict.ticket is not None
             and scan.verdict.ticket.id == row.ticket_id

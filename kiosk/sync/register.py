@@ -15,10 +15,10 @@ from pathlib import Path
 from kiosk.dating import Bounds, Stamp
 from kiosk.errors import NoListYet
 from kiosk.model import Anchor, Delivery, Parcel, Reason, Scan, is_barcode
-from kiosk.store import anchors, journal
+from kiosk.store import anchors, journal, past
 from kiosk.store.database import from_ms
-from kiosk.store.journal import Recorded
 from kiosk.store.ledger import Entry, Ledger
+from kiosk.store.past import Recorded
 
 log = logging.getLogger(__name__)
 
@@ -63,18 +63,18 @@ class Register:
 
     def _prune(self, database: sqlite3.Connection) -> None:
         """Follow the journal, now and then, in what it has forgotten."""
-        first = journal.first_seq(database)
+        first = past.first_seq(database)
         if first >= self._pruned_to + PRUNE_EVERY:
             self._ledger.prune(first)
             self._pruned_to = first
 
     def scans(self, numbers: Sequence[int]) -> list[Scan]:
         """Return these scans, oldest first, those of them that the journal had when scans were last taken in."""
-        return journal.scans(self._journal, numbers) if self._journal is not None else []
+        return past.scans(self._journal, numbers) if self._journal is not None else []
 
     def parcels(self, numbers: Sequence[int]) -> list[Parcel]:
         """Return what goes to the cloud of these scans, with the times that were given to them."""
-        return self.dated(journal.parcels(self._journal, numbers) if self._journal is not None else [])
+        return self.dated(past.parcels(self._journal, numbers) if self._journal is not None else [])
 
     def dated(self, parcels: Sequence[Parcel]) -> list[Parcel]:
         """Return these with the times that are given to them by now."""
@@ -93,7 +93,7 @@ class Register:
         if self._journal is None:
             return []
         numbers = anchors.doubtful(self._journal, first, last)
-        return journal.scans(self._journal, set(numbers) - self._dates.of(numbers).keys())
+        return past.scans(self._journal, set(numbers) - self._dates.of(numbers).keys())
 
     def anchors(self) -> list[Anchor]:
         """Return what is known of every boot's clock."""
@@ -106,7 +106,7 @@ class Register:
 
     def scan_at(self, time_ms: int) -> Scan | None:
         """Return the scan that carries this time, from the same journal."""
-        return journal.scan_at(self._journal, time_ms) if self._journal is not None else None
+        return past.scan_at(self._journal, time_ms) if self._journal is not None else None
 
     def goes_at(self, time_ms: int) -> int | None:
         """Return the scan that goes, or went, with this time because it is the journal's own."""
@@ -139,17 +139,17 @@ class Register:
         if self._last is not None and not self._knows(database, *self._last):
             self._in_doubt = True  # whoever noticed it first has begun the ledger anew already
         if unplaced := self._ledger.unplaced():
-            self._ledger.place(journal.scans(database, unplaced))
+            self._ledger.place(past.scans(database, unplaced))
 
     def _adopt(self, database: sqlite3.Connection) -> None:
         """A ledger that never took anything in: the first one of all, or one in the place of one that was lost."""
-        if self._ran_before and not self._ledger.upto and journal.last_seq(database):
+        if self._ran_before and not self._ledger.upto and past.last_seq(database):
             log.warning("the ledger was lost: everything is looked up in the cloud")
             self._doubt_everything(database)
 
     @staticmethod
     def _knows(database: sqlite3.Connection, seq: int, scan_id: str) -> bool:
-        found = journal.scans(database, [seq])
+        found = past.scans(database, [seq])
         return seq == 0 or bool(found and found[0].id == scan_id)
 
     def _doubt_everything(self, database: sqlite3.Connection) -> None:
@@ -158,12 +158,12 @@ class Register:
         self._in_doubt = True
 
     def _enter(self, database: sqlite3.Connection, state: Delivery) -> None:
-        if self._ledger.journal_mark() is None or journal.last_seq(database) > self._ledger.upto:
+        if self._ledger.journal_mark() is None or past.last_seq(database) > self._ledger.upto:
             self._ledger.take_in(self._entries(database, state))
 
     def _entries(self, database: sqlite3.Connection, state: Delivery) -> Iterator[Entry]:
         """From the newest that is in the ledger on, where that does not know its journal yet."""
-        for scan in journal.recorded_after(database, self._ledger.upto - (self._ledger.journal_mark() is None)):
+        for scan in past.recorded_after(database, self._ledger.upto - (self._ledger.journal_mark() is None)):
             yield self._entry(scan, state)
 
     def _entry(self, scan: Recorded, state: Delivery) -> Entry:

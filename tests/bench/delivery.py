@@ -27,6 +27,7 @@ from kiosk.cloud.line import Line
 from kiosk.cloud.portier import Portier, wire
 from kiosk.model import Direction, Reading, Reason, Result, Ticket, Verdict
 from kiosk.store import journal as journals
+from kiosk.store import past
 from kiosk.store.journal import Journal
 from kiosk.store.ledger import Ledger
 from kiosk.sync.register import Register
@@ -71,7 +72,7 @@ def backlog(directory: Path, count: int) -> None:
 
 def bare(url: str, directory: Path) -> float:
     database = journals.reader(directory)
-    parcels = iter(journals.parcels(database, range(1, journals.last_seq(database) + 1)))
+    parcels = iter(past.parcels(database, range(1, past.last_seq(database) + 1)))
     batches = [[wire(parcel) for parcel in some] for some in iter(lambda: list(itertools.islice(parcels, BATCH)), [])]
     with httpx.Client(base_url=f"{url}/api", headers=KEY, trust_env=False) as client:
         started = time.perf_counter()

@@ -35,8 +35,9 @@ from kiosk.errors import GateNotRunning
 from kiosk.scanners import socket as desk
 from kiosk.store import backup
 from kiosk.store.follower import Follower
-from kiosk.store.journal import FILE, last_seq, reader
+from kiosk.store.journal import FILE, reader
 from kiosk.store.keeper import Keeper
+from kiosk.store.past import last_seq
 from kiosk.store.upkeep import Plan, Upkeep
 from kiosk.store.witness import DIRECTORY
 

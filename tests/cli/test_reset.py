@@ -17,7 +17,7 @@ import pytest
 
 from kiosk.choices import Choices
 from kiosk.model import Delivery, Direction, Moment, Reading, Reason, Result, Ticket, Verdict
-from kiosk.store import chosen, pin
+from kiosk.store import chosen, past, pin
 from kiosk.store import journal as journals
 from kiosk.store.cache import Cache
 from kiosk.store.follower import Follower
@@ -274,7 +274,7 @@ def test_killed_at_any_file_no_ledger_outlives_its_journal_and_what_begins_then_
         assert there in ({"ledger.db", "journal.db"}, {"journal.db"}, set())
         assert "sync.lock" in files(directory) or not there
         with closing(Journal(directory, "gate-north-1")) as journal, closing(Ledger(directory)) as ledger:
-            assert journals.last_seq(journal._database) == (3 if "journal.db" in there else 0)
+            assert past.last_seq(journal._database) == (3 if "journal.db" in there else 0)
             assert ledger.upto == (3 if "ledger.db" in there else 0)
     assert step > 10
     assert files(directory)  # the new ones only

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from kiosk.model import Delivery, Direction, Moment, Reading, Reason, Result, Ticket, Verdict
-from kiosk.store import journal
+from kiosk.store import journal, past
 from kiosk.store.journal import Journal
 from kiosk.store.ledger import Entry, Ledger
 
@@ -43,7 +43,7 @@ def record(kiosk) -> Callable[..., None]:
 def settle(kiosk, state: Delivery, error: str | None = None) -> None:
     """Write into the ledger what became of the first scan."""
     with closing(Ledger(kiosk.data_dir)) as ledger, closing(journal.reader(kiosk.data_dir)) as database:
-        ledger.take_in([Entry(scan, state) for scan in journal.scans(database, [1])])
+        ledger.take_in([Entry(scan, state) for scan in past.scans(database, [1])])
         ledger._database.execute("UPDATE delivery SET error = ?", (error,))
 
 

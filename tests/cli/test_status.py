@@ -11,7 +11,7 @@ import pytest
 from kiosk import __version__, disk, pulse
 from kiosk.cli.status import _lines as lines
 from kiosk.model import Delivery
-from kiosk.store import journal
+from kiosk.store import journal, past
 from kiosk.store.ledger import Entry, Ledger
 
 COUNT, TEXT = (int,), (str,)
@@ -101,7 +101,7 @@ def test_what_waits_is_counted_with_the_age_of_the_oldest(kiosk, cloud, valid, e
     assert 0 <= outbox["oldestSeconds"] < 60
     states = (Delivery.INFLIGHT, Delivery.UNKNOWN, Delivery.REFUSED)
     with closing(Ledger(kiosk.data_dir)) as ledger, closing(journal.reader(kiosk.data_dir)) as database:
-        ledger.take_in(map(Entry, journal.scans(database, [1, 2, 3]), states))
+        ledger.take_in(map(Entry, past.scans(database, [1, 2, 3]), states))
     outbox = asked(kiosk)["outbox"]
     assert {state: outbox[state] for state in ("pending", "inflight", "unknown", "refused")} == {
         "pending": 0, "inflight": 1, "unknown": 1, "refused": 1,

@@ -21,7 +21,7 @@ from kiosk import clock, words
 from kiosk.model import Listed, Notice, Scan, Ticket
 from kiosk.scanners import socket as desk
 from kiosk.store import journal as journals
-from kiosk.store import witness
+from kiosk.store import past, witness
 from kiosk.store.cache import Cache
 from kiosk.store.tickets import ListState
 from tests.power.crowd import TICKETS, Crowd, Evidence, Told, code
@@ -168,7 +168,7 @@ class Door:
                 shutil.copyfile(self.data_dir / name, place / name)
         try:
             with closing(sqlite3.connect(place / journals.FILE)) as database:
-                return {scan.seq: scan for scan in journals.scans_after(database, 0)}
+                return {scan.seq: scan for scan in past.scans_after(database, 0)}
         except sqlite3.OperationalError as error:
             if "no such table" in str(error):
                 return {}
@@ -176,7 +176,7 @@ class Door:
 
     def recorded(self) -> list[Scan]:
         with closing(journals.reader(self.data_dir)) as database:
-            return list(journals.scans_after(database, 0))
+            return list(past.scans_after(database, 0))
 
     def evidence(self) -> list[Evidence]:
         """Return what has left the kiosk by now, to the screen at last."""

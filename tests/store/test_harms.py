@@ -16,7 +16,7 @@ import pytest
 from kiosk.errors import StoreError
 from kiosk.model import Direction, Moment, Reading, Reason, Result, Ticket, Verdict
 from kiosk.store import journal as journals
-from kiosk.store import recovery, witness
+from kiosk.store import past, recovery, witness
 from kiosk.store.journal import Journal
 from kiosk.store.keeper import Keeper
 from kiosk.store.upkeep import Plan, Upkeep
@@ -63,7 +63,7 @@ def data(pulled, tmp_path) -> Path:
 
 def numbers(directory: Path) -> list[int]:
     with closing(journals.reader(directory)) as database:
-        return [scan.seq for scan in journals.scans_after(database, 0) if scan.barcode == ticket(scan.seq).barcode]
+        return [scan.seq for scan in past.scans_after(database, 0) if scan.barcode == ticket(scan.seq).barcode]
 
 
 def is_whole(directory: Path) -> None:

@@ -27,6 +27,7 @@ from kiosk.model import ClockQuality, Direction, Moment, Passage, Reading, Reaso
 from kiosk.pulse import DEAD_AFTER_S
 from kiosk.store import database as files
 from kiosk.store import journal as journals
+from kiosk.store import past
 from kiosk.store.journal import Journal
 
 AT = datetime(2026, 6, 1, 19, 30, tzinfo=UTC)
@@ -69,7 +70,7 @@ def seen(journal, tmp_path):
 
 def everything(directory):
     with closing(journals.reader(directory)) as database:
-        return list(journals.scans_after(database, 0))
+        return list(past.scans_after(database, 0))
 
 
 # --- appended, and read back -----------------------------------------------------------------------------------------
@@ -78,7 +79,7 @@ def everything(directory):
 def test_a_scan_is_read_back_as_it_was_appended_with_the_ticket_as_it_was_then(journal, seen):
     verdict = replace(approved(), facts={"at": "2026-06-01T19:00:00+00:00", "gate": "Süd"})
     scan = journal.append(reading(), verdict)
-    assert journals.scans(seen, [1]) == [scan]
+    assert past.scans(seen, [1]) == [scan]
     assert (scan.seq, scan.device_id, scan.lane, scan.barcode) == (1, "gate-1", "left", "TKT1")
     assert scan.at == scan.moment.at == AT
     assert scan.deliverable
@@ -86,7 +87,7 @@ def test_a_scan_is_read_back_as_it_was_appended_with_the_ticket_as_it_was_then(j
 
 def test_a_scan_without_a_ticket_is_read_back_without_one(journal, seen):
     scan = journal.append(reading("NOBODY"), DECLINED)
-    assert journals.scans(seen, [1]) == [scan]
+    assert past.scans(seen, [1]) == [scan]
     assert not scan.deliverable
 
 
@@ -95,7 +96,7 @@ def test_a_scan_without_a_ticket_is_read_back_without_one(journal, seen):
 def test_every_reason_and_direction_is_read_back(journal, seen, reason, direction):
     for result in Result:
         journal.append(reading(), Verdict(direction, result, reason))
-    found = [scan.verdict for scan in journals.scans(seen, [1, 2])]
+    found = [scan.verdict for scan in past.scans(seen, [1, 2])]
     assert found == [Verdict(direction, result, reason) for result in Result]
 
 
@@ -103,7 +104,7 @@ def test_every_reason_and_direction_is_read_back(journal, seen, reason, directio
 def test_the_three_clocks_are_read_back(journal, seen, quality):
     when = Moment(AT, 123_456_789_012_345, "another boot", quality)
     journal.append(reading(when=when), DECLINED)
-    assert journals.scans(seen, [1])[0].moment == when
+    assert past.scans(seen, [1])[0].moment == when
 
 
 @pytest.mark.parametrize(
@@ -113,7 +114,7 @@ def test_every_reading_is_a_row_and_an_unreadable_one_keeps_its_bytes(journal, s
     found = decode.whole(raw, "left", moment())
     assert found is not None
     scan = journal.append(found, UNREADABLE if found.flaw else DECLINED)
-    (kept,) = journals.scans(seen, [1])
+    (kept,) = past.scans(seen, [1])
     assert kept == scan
     assert (kept.raw if kept.raw is not None else kept.barcode.encode()) == found.raw
     assert (kept.raw is None) == (found.raw == found.code.encode())  # what is text is not kept twice
@@ -464,7 +465,7 @@ def test_a_pause_folds_the_log_in_once_it_is_long_and_a_reader_does_not_keep_it_
         journal.rest(moment())
         assert in_the_main_file(tmp_path) == 0  # not worth it yet
         journal.append(reading(), DECLINED)
-        assert journals.last_seq(seen) == long
+        assert past.last_seq(seen) == long
         journal.rest(moment())
         assert in_the_main_file(tmp_path) == long
 
@@ -473,43 +474,13 @@ def test_a_pause_while_somebody_reads_does_not_fail(journal, tmp_path, seen):
     for _ in range(journals.PAGES_BEFORE_CHECKPOINT // 2):
         journal.append(reading(), DECLINED)
     seen.execute("BEGIN")
-    journals.last_seq(seen)
+    past.last_seq(seen)
     journal.rest(moment())
     seen.execute("COMMIT")
     assert len(everything(tmp_path)) == journals.PAGES_BEFORE_CHECKPOINT // 2
 
 
 # --- what the others ask ---------------------------------------------------------------------------------------------
-
-
-def test_a_long_journal_is_read_in_pieces_that_leave_no_read_open(journal, tmp_path, seen):
-    for number in range(501):
-        journal.append(reading(f"K{number}"), DECLINED)
-    found = journals.scans_after(seen, 0)
-    assert next(found).barcode == "K0"
-    assert journal._database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0] == 0  # nobody is in the way
-    journal.append(reading("LATE"), DECLINED)
-    assert [scan.seq for scan in found] == list(range(2, 503))
-    assert [scan.seq for scan in journals.scans_after(seen, 500)] == [501, 502]
-    assert list(journals.scans_after(seen, 502)) == []
-
-
-def test_scans_are_found_by_their_numbers_oldest_first(journal, seen):
-    for code in "ABCDE":
-        journal.append(reading(code), DECLINED)
-    assert [scan.barcode for scan in journals.scans(seen, [4, 2, 2, 99])] == ["B", "D"]
-    assert journals.scans(seen, []) == []
-
-
-def test_the_newest_number_and_what_can_be_delivered_after_one_are_counted(journal, seen):
-    assert journals.last_seq(seen) == 0
-    assert journals.count_after(seen, 0) == (0, 0, None)
-    for verdict in (DECLINED, approved(), UNREADABLE, approved(), DECLINED):
-        journal.append(reading(), verdict)
-    assert journals.last_seq(seen) == 5
-    assert journals.count_after(seen, 0) == (2, 3, 2)
-    assert journals.count_after(seen, 2) == (1, 2, 4)
-    assert journals.count_after(seen, 4) == (0, 1, None)
 
 
 def test_facts_are_kept_as_json_that_any_tool_can_read(journal, seen):

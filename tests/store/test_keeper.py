@@ -30,7 +30,7 @@ from kiosk.model import (
     Ticket,
     Verdict,
 )
-from kiosk.store import anchors, backup, keeper, recovery, witness
+from kiosk.store import anchors, backup, keeper, past, recovery, witness
 from kiosk.store import journal as journals
 from kiosk.store.database import open_for_writing
 from kiosk.store.journal import Journal
@@ -66,7 +66,7 @@ def scanned(pen: Keeper | Journal, numbers: range) -> list[Scan]:
 
 def everything(directory: Path) -> list[Scan]:
     with closing(journals.reader(directory)) as database:
-        return list(journals.scans_after(database, 0))
+        return list(past.scans_after(database, 0))
 
 
 def abandon(directory: Path, to: Path) -> None:
@@ -258,7 +258,7 @@ def test_an_index_that_has_not_heard_of_the_last_scans_is_built_again_when_they_
     patch(left / journals.FILE, (page - 1) * 4096, before[(page - 1) * 4096 : page * 4096])
     assert (recovery.damage(left / journals.FILE, keeper.BOX_S) is None) is big
     with closing(journals.reader(left)) as database:
-        assert journals.passages(database, ticket(103).id) == []
+        assert past.passages(database, ticket(103).id) == []
     with closing(opened(left)) as pen:
         assert [len(pen.history(ticket(number))) for number in (101, 102, 103, 104, 106)] == [1] * 5
     is_whole(left, 106)

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kiosk.model import Delivery, Direction, Listed, Moment, Reading, Reason, Result, Ticket, Verdict
-from kiosk.store import journal as journals
+from kiosk.store import past
 from kiosk.store import tickets as lists
 from kiosk.store.cache import Cache
 from kiosk.store.journal import Journal
@@ -227,4 +227,4 @@ def test_the_gate_can_write_while_somebody_looks(outlook, journal):
         assert outlook.newest() == number
         assert outlook.counts()["checkin"] == number
     assert journal._database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0] == 0  # no read was left open
-    assert journals.last_seq(journal._database) == 19
+    assert past.last_seq(journal._database) == 19

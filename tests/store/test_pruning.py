@@ -31,11 +31,12 @@ from kiosk.model import (
     Verdict,
 )
 from kiosk.store import journal as journals
-from kiosk.store import turns
+from kiosk.store import past, turns
 from kiosk.store.database import to_ms
 from kiosk.store.dates import Date
-from kiosk.store.journal import Counts, Journal
+from kiosk.store.journal import Journal
 from kiosk.store.ledger import Entry, Ledger
+from kiosk.store.past import Counts
 from kiosk.store.pruning import PORTION, ROUND_S
 
 NOW = datetime(2026, 6, 1, 19, 30, tzinfo=UTC)
@@ -71,7 +72,7 @@ class Door:
 
     def settle(self, *states: Delivery) -> None:
         """Give the first scans these states, all others are acked."""
-        scans = journals.scans_after(self.seen, 0)
+        scans = past.scans_after(self.seen, 0)
         entries = [
             Entry(scan, state or Delivery.ACKED) for scan, state in itertools.zip_longest(scans, states[: self.newest])
         ]
@@ -89,13 +90,13 @@ class Door:
 
     @property
     def newest(self) -> int:
-        return journals.last_seq(self.seen)
+        return past.last_seq(self.seen)
 
     def left(self) -> list[int]:
-        return [scan.seq for scan in journals.scans_after(self.seen, 0)]
+        return [scan.seq for scan in past.scans_after(self.seen, 0)]
 
     def counts(self) -> Counts:
-        return journals.count(self.seen, Counts())
+        return past.count(self.seen, Counts())
 
     def pruned(self) -> list[tuple[int, int, int]]:
         return self.seen.execute("SELECT upto, scans, at_ms FROM pruned ORDER BY upto").fetchall()
@@ -141,9 +142,9 @@ def test_who_went_in_stays_with_the_time_that_the_cloud_was_told(door):
     with closing(Ledger(door.directory)) as ledger:
         ledger.dates().write({Stamp(1, 0, 0, "boot-1", 0, ClockQuality.GUESSED): Date(1_234_567)})
     assert door.rest() == [3]
-    kept = [to_ms(passage.at) for passage in journals.passages(door.seen, TICKET.id)]
+    kept = [to_ms(passage.at) for passage in past.passages(door.seen, TICKET.id)]
     assert kept == [1_234_567, to_ms(NOW - timedelta(days=40)), to_ms(NOW)]
-    assert journals.was_here(door.seen, TICKET.id, 1_234_567, "gate-1")
+    assert past.was_here(door.seen, TICKET.id, 1_234_567, "gate-1")
 
 
 def test_a_scan_goes_once_it_is_older_than_the_days_it_is_kept(door):
@@ -322,15 +323,15 @@ def gappy(door):
 
 def test_a_journal_with_gaps_is_read_oldest_first_from_any_number_on(gappy):
     assert gappy.left() == [3, 7, 8]
-    assert [scan.seq for scan in journals.scans_after(gappy.seen, 3)] == [7, 8]
-    assert [scan.seq for scan in journals.scans_after(gappy.seen, 5)] == [7, 8]
-    assert [scan.seq for scan in journals.scans(gappy.seen, range(1, 9))] == [3, 7, 8]
-    assert (journals.first_seq(gappy.seen), journals.last_seq(gappy.seen)) == (3, 8)
-    assert journals.count_after(gappy.seen, 2) == (3, 0, 3)
+    assert [scan.seq for scan in past.scans_after(gappy.seen, 3)] == [7, 8]
+    assert [scan.seq for scan in past.scans_after(gappy.seen, 5)] == [7, 8]
+    assert [scan.seq for scan in past.scans(gappy.seen, range(1, 9))] == [3, 7, 8]
+    assert (past.first_seq(gappy.seen), past.last_seq(gappy.seen)) == (3, 8)
+    assert past.count_after(gappy.seen, 2) == (3, 0, 3)
 
 
 def test_the_first_number_of_an_empty_journal_is_none(door):
-    assert journals.first_seq(door.seen) == 0
+    assert past.first_seq(door.seen) == 0
 
 
 def test_a_ticket_keeps_its_history_without_its_name(gappy):
@@ -343,26 +344,26 @@ def test_what_has_gone_still_counts_once(gappy):
     assert gappy.counts() == gappy.before[0] == Counts(checkin=2, checkout=2, declined=4, inside=1, upto=8)
     running = gappy.counts()
     gappy.record(0, verdict=OUT)
-    assert journals.count(gappy.seen, running) == gappy.counts() == Counts(2, 3, 4, 0, 9)
+    assert past.count(gappy.seen, running) == gappy.counts() == Counts(2, 3, 4, 0, 9)
 
 
 def test_scans_are_found_by_their_time_and_those_that_have_gone_are_not(gappy):
     first = to_ms(NOW - timedelta(days=40))
-    found = [journals.scan_at(gappy.seen, first + n) for n in range(-1, 7)]
+    found = [past.scan_at(gappy.seen, first + n) for n in range(-1, 7)]
     assert [scan and scan.seq for scan in found] == [None, None, None, 3, None, None, None, None]
-    assert journals.scan_at(gappy.seen, to_ms(NOW)).seq == 8
+    assert past.scan_at(gappy.seen, to_ms(NOW)).seq == 8
 
 
 def test_an_admission_that_has_gone_is_still_known_as_ours(gappy):
     first = to_ms(NOW - timedelta(days=40))
-    assert [journals.was_here(gappy.seen, "t-1", first + n, None) for n in range(7)] == [
+    assert [past.was_here(gappy.seen, "t-1", first + n, None) for n in range(7)] == [
         True,
         False,
         *[True] * 3,
         False,
         False,
     ]
-    assert not journals.was_here(gappy.seen, "t-2", first, None)
+    assert not past.was_here(gappy.seen, "t-2", first, None)
 
 
 def test_what_is_recent_is_found_though_there_are_gaps_before_it(gappy):
@@ -398,10 +399,10 @@ def expected(pasts: list[Past], days: list[float]) -> list[int]:
     """Which scans stay, by the words of the promise."""
     limit = days[-1] - KEPT_DAYS
     stays = []
-    for seq, (past, day) in enumerate(zip(pasts, days, strict=True), start=1):
+    for seq, (was, day) in enumerate(zip(pasts, days, strict=True), start=1):
         later = zip(pasts[seq - 1 :], days[seq - 1 :], strict=True)
         surely_old = any(other.quality is TRUSTED and at < limit for other, at in later)
-        if not surely_old or past.state not in SETTLED or day == days[-1]:
+        if not surely_old or was.state not in SETTLED or day == days[-1]:
             stays.append(seq)
     return stays
 
@@ -409,16 +410,16 @@ def expected(pasts: list[Past], days: list[float]) -> list[int]:
 @settings(max_examples=60, deadline=None)
 @given(pasts=PASTS)
 def test_exactly_those_go_that_are_settled_and_surely_old_and_the_door_notices_nothing(tmp_path_factory, pasts):
-    days = list(itertools.accumulate(past.days_later for past in pasts))
+    days = list(itertools.accumulate(was.days_later for was in pasts))
     with closing(Door(tmp_path_factory.mktemp("door"))) as door:
-        for past, day in zip(pasts, days, strict=True):
-            door.record(days[-1] - day, verdict=past.verdict, quality=past.quality)
-        door.settle(*(past.state for past in pasts))
-        before = door.counts(), door.journal.history(TICKET), list(journals.scans_after(door.seen, 0))
+        for was, day in zip(pasts, days, strict=True):
+            door.record(days[-1] - day, verdict=was.verdict, quality=was.quality)
+        door.settle(*(was.state for was in pasts))
+        before = door.counts(), door.journal.history(TICKET), list(past.scans_after(door.seen, 0))
         left = door.rest()
         assert left == expected(pasts, days)
         assert (door.counts(), door.journal.history(TICKET)) == before[:2]
-        assert list(journals.scans_after(door.seen, 0)) == [scan for scan in before[2] if scan.seq in left]
+        assert list(past.scans_after(door.seen, 0)) == [scan for scan in before[2] if scan.seq in left]
         assert sum(scans for _, scans, _ in door.pruned()) == len(pasts) - len(left)
         door.record(-1)
         assert door.newest == len(pasts) + 1
@@ -528,8 +529,8 @@ def test_kill_9_while_it_prunes_leaves_each_scan_either_there_or_counted(tmp_pat
             list(itertools.islice(process.stdout, 1 + chance.randrange(12)))
             process.send_signal(signal.SIGKILL)
         with closing(journals.reader(tmp_path)) as seen:
-            assert journals.count(seen, Counts()) == before
-            assert journals.passages(seen, TICKET.id) == history
+            assert past.count(seen, Counts()) == before
+            assert past.passages(seen, TICKET.id) == history
             left = seen.execute("SELECT count(*) FROM scan").fetchone()[0]
             assert seen.execute("SELECT coalesce(sum(scans), 0) FROM pruned").fetchone()[0] == 601 - left
             assert seen.execute("PRAGMA integrity_check").fetchone() == ("ok",)

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from kiosk.model import Anchor, Direction, Moment, Reading, Reason, Result, Scan, Source, Ticket, Verdict
-from kiosk.store import backup, recovery, standin, witness
+from kiosk.store import backup, past, recovery, standin, witness
 from kiosk.store import journal as journals
 from kiosk.store.journal import Journal
 from kiosk.store.keeper import Keeper
@@ -74,7 +74,7 @@ def one_page(directory: Path, name: str = "scan", path: Path | None = None) -> N
 
 def everything(directory: Path) -> list[Scan]:
     with closing(journals.reader(directory)) as database:
-        return list(journals.scans_after(database, 0))
+        return list(past.scans_after(database, 0))
 
 
 def is_whole(directory: Path, number: int = NUMBER) -> None:

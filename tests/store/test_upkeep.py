@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 from kiosk import clock
 from kiosk.model import Direction, Moment, Reading, Reason, Result, Ticket, Verdict
-from kiosk.store import backup, upkeep, witness
+from kiosk.store import backup, past, upkeep, witness
 from kiosk.store import journal as journals
 from kiosk.store.journal import Journal
 from kiosk.store.upkeep import Plan, Upkeep
@@ -47,7 +47,7 @@ def test_the_check_finds_an_index_that_lacks_a_ticket(tmp_path):
             assert other.execute(then).fetchall() in ([], [("ok",)])
     beside = Upkeep(tmp_path, Plan())
     with closing(journals.reader(tmp_path)) as seen:
-        assert journals.passages(seen, "t-1") == []
+        assert past.passages(seen, "t-1") == []
         assert beside._check(seen)
     assert "index" in str(beside.damage)
     beside.close()
@@ -77,7 +77,7 @@ def test_a_journal_that_has_lost_its_end_unseen_is_noticed_and_completed_in_a_pa
     assert beside.follower.ahead
     pen.rest(Moment(datetime(2026, 6, 1, tzinfo=UTC), 0, "boot"))
     with closing(journals.reader(tmp_path)) as seen:
-        assert journals.last_seq(seen) == 2
+        assert past.last_seq(seen) == 2
 
 
 def test_a_copy_is_made_at_the_first_chance_and_its_age_is_known(tmp_path, running, eventually):

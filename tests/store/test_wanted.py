@@ -9,7 +9,7 @@ import pytest
 from kiosk.errors import NoListYet, NotRecorded
 from kiosk.model import Direction, Moment, Reading, Reason, Result, Verdict
 from kiosk.store import journal as journals
-from kiosk.store import wanted
+from kiosk.store import past, wanted
 from kiosk.store.database import open_for_writing
 from kiosk.store.journal import SCHEMA, Journal
 from kiosk.store.wanted import Wanted
@@ -78,7 +78,7 @@ def test_a_journal_of_an_older_kiosk_keeps_its_scans_and_learns_to_want(tmp_path
         database.commit()
     with closing(Journal(tmp_path, "gate-1")) as journal, closing(journals.reader(tmp_path)) as seen:
         journal.want("WANTED01", NOW)
-        assert [scan.barcode for scan in journals.scans_after(seen, 0)] == ["OLD"]
+        assert [scan.barcode for scan in past.scans_after(seen, 0)] == ["OLD"]
         assert [row.barcode for row in wanted.after(seen, 0)] == ["WANTED01"]
 
 

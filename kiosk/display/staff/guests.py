@@ -13,7 +13,7 @@ from kiosk.admit import inside
 from kiosk.desk import overridable
 from kiosk.display.snapshot import describe, short
 from kiosk.model import Direction, Passage, Result, Scan, Ticket
-from kiosk.store import anchors, journal, ledger, tickets
+from kiosk.store import anchors, ledger, past, tickets
 from kiosk.store.database import from_ms
 from kiosk.words import Language
 
@@ -60,7 +60,7 @@ def guest_facts(ticket: Ticket, names: Mapping[str, str], history: list[Passage]
 
 def passages(scans: sqlite3.Connection | None, listed: sqlite3.Connection, ticket_id: str) -> list[Passage]:
     """Return when this ticket went in and out, here and elsewhere."""
-    ours = journal.passages(scans, ticket_id) if scans is not None else ()
+    ours = past.passages(scans, ticket_id) if scans is not None else ()
     return [*ours, *tickets.elsewhere(listed, ticket_id)]
 
 
@@ -75,10 +75,10 @@ class Files(NamedTuple):
 def history(files: Files, ticket_id: str, language: Language) -> list[dict[str, Any]]:
     """Return everything that is known of a ticket, newest first."""
     scans, listed, delivered = files
-    ours = known(scans, journal.scans_of(scans, ticket_id, LOOK_BACK, MOST)) if scans is not None else []
+    ours = known(scans, past.scans_of(scans, ticket_id, LOOK_BACK, MOST)) if scans is not None else []
     rows = [_own(scan, delivered, language) for scan in ours]
     told = {row["time"] for row in rows}
-    kept = journal.passages(scans, ticket_id) if scans is not None else ()
+    kept = past.passages(scans, ticket_id) if scans is not None else ()
     rows += [row for row in map(_passage, (*kept, *tickets.elsewhere(listed, ticket_id))) if row["time"] not in told]
     return sorted(rows, key=lambda row: str(row["time"]), reverse=True)[:MOST]
 

@@ -21,7 +21,7 @@ from kiosk.display.staff.guests import MOST, Files, guest_facts, history, known,
 from kiosk.display.staff.people import People
 from kiosk.errors import NoListYet
 from kiosk.model import Delivery, Moment
-from kiosk.store import anchors, journal, ledger, tallies, tickets
+from kiosk.store import anchors, journal, ledger, past, tallies, tickets
 from kiosk.store.database import to_ms
 from kiosk.store.tallies import Tallies
 from kiosk.store.tickets import ListState
@@ -79,12 +79,12 @@ class Records:
 
     def scan(self, seq: int, now: datetime) -> dict[str, Any] | None:
         with self._open(journal.reader) as scans:
-            found = known(scans, journal.scans(scans, [seq])) if scans is not None else []
+            found = known(scans, past.scans(scans, [seq])) if scans is not None else []
         return scan_facts(found[0], now, self._language) if found else None
 
     def last_declined(self, now: datetime) -> dict[str, Any] | None:
         with self._open(journal.reader) as scans:
-            last = journal.last_declined(scans, LOOK_BACK) if scans is not None else None
+            last = past.last_declined(scans, LOOK_BACK) if scans is not None else None
             found = known(scans, [last]) if scans is not None and last is not None else []
         return scan_facts(found[0], now, self._language) if found else None
 
@@ -94,7 +94,7 @@ class Records:
             if scans is None or delivered is None:
                 return []
             errors = ledger.errors(delivered, Delivery.REFUSED, MOST)
-            found = known(scans, journal.scans(scans, errors))
+            found = known(scans, past.scans(scans, errors))
         return [scan_facts(scan, now, self._language) | {"deliveryError": short(errors[scan.seq])} for scan in found]
 
     def lists(self, now: Moment) -> list[dict[str, Any]]:
