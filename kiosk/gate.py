@@ -21,6 +21,7 @@ from typing import Protocol
 from kiosk import admit, annulment, clock, practice, words
 from kiosk.desk import Desk, refuse
 from kiosk.errors import NotRecorded
+from kiosk.holdoff import HoldOff
 from kiosk.model import (
     UNANSWERED,
     Annulment,
@@ -67,16 +68,6 @@ class Record(Protocol):
 
 
 @dataclass(slots=True)
-class _Held:
-    """What a lane showed last, and when its scanner last saw that code; `names` are what it was sent as and came to."""
-
-    names: frozenset[str]
-    direction: Direction
-    seen_ns: int
-    answer: Answer
-
-
-@dataclass(slots=True)
 class Shown:
     """The last answer; `turn` counts them, so that the display notices the ones that left no new row."""
 
@@ -107,10 +98,9 @@ class Gate:
         waiting: Waiting | None = None,
     ) -> None:
         self._journal, self._tickets, self._rules = journal, tickets, rules
-        self._hold_off_ns = int(hold_off_s * 1e9)
+        self._hold_off = HoldOff(hold_off_s)
         self._waiting = waiting if waiting is not None else Waiting(tickets)
         self._readings: queue.SimpleQueue[Reading | _Turn | None] = queue.SimpleQueue()
-        self._held: dict[str, _Held] = {}
         self._end_at = math.inf
         self._untold = True
         self.shown = Shown()
@@ -143,13 +133,13 @@ class Gate:
 
     def remember(self, now: Moment) -> None:
         """Take the hold-off up where the last process left it: a guest is not to see red because we were restarted."""
-        for scan in self._journal.recent(now.boot_id, now.boottime_ns - self._hold_off_ns):
+        for scan in self._journal.recent(now.boot_id, now.boottime_ns - self._hold_off.length_ns):
             if scan.verdict.reason is Reason.ANNULLED:
-                self._forget(scan.barcode)
+                self._hold_off.forget(scan.barcode)
                 continue
+            names, seen_ns = frozenset((scan.barcode,)), scan.moment.boottime_ns
             answer = Answer(scan, words.sentence(scan.verdict, now.at))
-            held = _Held(frozenset((scan.barcode,)), scan.verdict.direction, scan.moment.boottime_ns, answer)
-            self._held[scan.lane] = held
+            self._hold_off.keep(scan.lane, names, scan.verdict.direction, seen_ns, answer)
 
     def run(self, beat: Callable[[], None]) -> None:
         """Answer until told to stop; `beat` is called at least every second while the mind moves."""
@@ -204,8 +194,8 @@ class Gate:
             return None
         for other in self._waiting.leave(reading.lane):
             self._settle(other)
-        held = self._held_off(case, lookup)
-        if held is not None:
+        held = self._hold_off.again(case)
+        if held is not None and not self._has_news(held, case, lookup):
             return self._tell(case, replace(held, repeated=True))
         if self._card(case, lookup) is None and self._may_be_new(case, lookup) and self._waiting.begin(case):
             return None
@@ -284,19 +274,9 @@ class Gate:
         """Tell whether some ticket has this code, by the rules and at the time of the case."""
         return not self._look_up(replace(case.reading, code=code), case.rules).unknown
 
-    def _held_off(self, case: Case, lookup: Lookup) -> Answer | None:
-        """A code that stays in front of its scanner slides its hold-off; one with a flaw has no identity to compare."""
-        held = self._held.get(case.reading.lane)
-        if held is None or case.reading.flaw is not None or held.direction is not case.direction:
-            return None
-        if not held.names & case.names or case.seen_ns - held.seen_ns >= self._hold_off_ns:
-            return None
-        held.seen_ns = case.seen_ns
-        return None if self._has_news(held, case, lookup) else held.answer
-
-    def _has_news(self, held: _Held, case: Case, lookup: Lookup) -> bool:
+    def _has_news(self, held: Answer, case: Case, lookup: Lookup) -> bool:
         """Whoever was told to scan again is judged anew as soon as there is more to say."""
-        if held.answer.scan is None or not held.answer.scan.verdict.unanswered:
+        if held.scan is None or not held.scan.verdict.unanswered:
             return False
         return self._waiting.answered(case) or not lookup.unknown
 
@@ -327,7 +307,7 @@ class Gate:
         answer = Answer(scan, words.sentence(verdict, said))
         if reading.flaw is None:
             names = case.names | {reading.code}
-            self._held[reading.lane] = _Held(names, case.direction, case.seen_ns, answer)
+            self._hold_off.keep(reading.lane, names, case.direction, case.seen_ns, answer)
         return answer
 
     def _not_recorded(self, error: NotRecorded) -> Answer:
@@ -343,15 +323,11 @@ class Gate:
             log.error("an admission could not be taken back: %s", error)
             answer = _unrecorded(Notice.NOT_RECORDED)
         if answer.scan is not None:
-            self._forget(answer.scan.barcode)
+            self._hold_off.forget(answer.scan.barcode)
             return self._tell(case, answer)
         for asker in case.askers:
             asker(answer)
         return answer
-
-    def _forget(self, code: str) -> None:
-        """Judge this code anew, even within the hold-off."""
-        self._held = {lane: held for lane, held in self._held.items() if code not in held.names}
 
     def _history(self, ticket: Ticket) -> Sequence[Passage]:
         """Our own scans keep their own order; the others are merged in by the time they carry."""
