@@ -14,6 +14,9 @@ from kiosk.model import CLOCK, Direction, EventRules, Lookup, Passage, Reading, 
 Finding = tuple[Reason, dict[str, str]] | None
 """What a question found wrong, with the facts for its sentence; None: nothing."""
 
+MOST_ENTRANCES = 3
+"""How many entrances a guest is told of."""
+
 FIRST_TIME, LAST_TIME = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
 
 STATUS_REASONS = {
@@ -99,7 +102,7 @@ def _wrong_with(ticket: Ticket, rules: Rules, now: datetime | None) -> Finding:
     return (
         _status(ticket, rules)
         or _validity(ticket, event, now)
-        or _type(ticket, event_rules)
+        or _type(ticket, event_rules, rules)
         or _entry(ticket, rules)
         or (_timeslot(ticket, event_rules, now) if rules.check_timeslots else None)
         or _clock(ticket, rules, now)
@@ -120,16 +123,23 @@ def _validity(ticket: Ticket, event: str, now: datetime | None) -> Finding:
     return None
 
 
-def _type(ticket: Ticket, rules: EventRules) -> Finding:
-    if rules.ticket_types is None or ticket.ticket_type_id in rules.ticket_types:
+def _type(ticket: Ticket, event: EventRules, rules: Rules) -> Finding:
+    if event.ticket_types is None or ticket.ticket_type_id in event.ticket_types:
         return None
-    return Reason.TICKET_TYPE, {"type": ticket.ticket_name or ticket.ticket_type_id}
+    return Reason.TICKET_TYPE, {"type": ticket.ticket_name or ticket.ticket_type_id, **_entrance(ticket, rules)}
 
 
 def _entry(ticket: Ticket, rules: Rules) -> Finding:
     if not rules.entry_permissions or rules.entry_permissions & ticket.entry:
         return None
-    return Reason.NO_ENTRY, {}
+    return Reason.NO_ENTRY, _entrance(ticket, rules)
+
+
+def _entrance(ticket: Ticket, rules: Rules) -> dict[str, str]:
+    """Where this ticket goes in, if anybody has said so."""
+    keys = (*sorted(ticket.entry), ticket.ticket_type_id)
+    found = dict.fromkeys(rules.entrances[key] for key in keys if key in rules.entrances)
+    return {"entrance": ", ".join([*found][:MOST_ENTRANCES])} if found else {}
 
 
 def _timeslot(ticket: Ticket, rules: EventRules, now: datetime | None) -> Finding:

@@ -58,6 +58,7 @@ class Gate(_Section):
     scan_type: Annotated[Direction, Field(strict=False)] = Direction.CHECKIN
     allowed_ticket_types: tuple[Word, ...] = Field(default=(), strict=False)
     entry_permissions: tuple[Word, ...] = Field(default=(), strict=False)
+    entrances: Mapping[Word, Word] = Field(default_factory=dict, max_length=1_000)
     multi_checkin: bool = False
     check_timeslots: bool = False
     timeslot_before_minutes: Minutes = 0.0
@@ -213,6 +214,7 @@ def _mend(problem: Any, location: tuple[str | int, ...]) -> str:
 _WISHES = {
     "missing": "is missing: add it to this section",
     "tuple_type": 'needs a list such as ["…"]',
+    "dict_type": 'needs a table such as { "…" = "…" }',
     "path_type": "needs a path in quotes",
 }
 """What pydantic says in the terms of Python, in the terms of the file."""

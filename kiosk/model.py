@@ -260,6 +260,8 @@ class Rules:
     events: Mapping[str, EventRules]
     direction: Direction = Direction.CHECKIN
     entry_permissions: frozenset[str] = frozenset()
+    entrances: Mapping[str, str] = field(default_factory=dict)
+    """Where other tickets go in: an entrance's name by an entry permission's id or a ticket type's."""
     multi_checkin: bool = False
     check_timeslots: bool = False
     accept_details_required: bool = False

@@ -150,6 +150,7 @@ def rules(gate: config.Gate, settings: Settings | None, choices: Choices = AS_CO
     return Rules(
         events={event_id: _rules_of(event) for event_id, event in events(gate, settings, choices).value.items()},
         entry_permissions=frozenset(gate.entry_permissions),
+        entrances=gate.entrances,
         stale_after_s=gate.stale_after_s,
         needs_clock=gate.untrusted_clock == "decline",
         **_values(decisions(gate, settings, choices)),

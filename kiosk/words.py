@@ -63,6 +63,7 @@ SENTENCES: Mapping[Reason, Text] = {
     Reason.ALREADY_IN: "Already in since {at}",
 }
 ALREADY_IN_BY = "Already in since {at} at {gate}"
+GO_TO = "Wrong entrance: go to {entrance}"
 GOODBYE = "Goodbye"
 PRACTICE = "Practice: {said}"
 PRACTICE_SHEET = "Practice"
@@ -146,6 +147,8 @@ def _text(verdict: Verdict) -> Text:
         return UNTIMED
     if reason is Reason.ALREADY_IN and verdict.facts.get("gate"):
         return ALREADY_IN_BY
+    if verdict.facts.get("entrance"):
+        return GO_TO
     return SENTENCES[reason]
 
 

@@ -448,6 +448,17 @@ def test_a_scanner_may_override_the_direction_of_its_gate(asked: Direction, rule
 
 # --- facts -----------------------------------------------------------------------------------------------------------
 
+NORTH = replace(
+    RULES,
+    entry_permissions=frozenset({"north"}),
+    entrances={"south": "Gate S", "upper south": "Gate S", "south-east": "Gate SE", "west": "Gate W", "east": "Gate E"},
+)
+
+
+def no_entry(*permissions: str) -> Scene:
+    return with_ticket(NORTH, entry=frozenset(permissions))
+
+
 FACTS: dict[str, tuple[Scene, dict[str, str]]] = {
     "admitted": (Scene(), {}),
     "the flaw": (Scene(flaw="not text"), {"flaw": "not text"}),
@@ -468,6 +479,24 @@ FACTS: dict[str, tuple[Scene, dict[str, str]]] = {
         {"type": "standing"},
     ),
     "no entry": (with_ticket(replace(RULES, entry_permissions=frozenset({"north"}))), {}),
+    "no entry, and where there is one": (no_entry("south"), {"entrance": "Gate S"}),
+    "no entry, and by which of several, each told once": (
+        no_entry("west", "south", "upper south", "south-east"),
+        {"entrance": "Gate S, Gate SE, Gate W"},
+    ),
+    "no entry, and no more of them than a guest can keep in mind": (
+        no_entry("east", "west", "south", "south-east"),
+        {"entrance": "Gate E, Gate S, Gate SE"},
+    ),
+    "no entry, and nobody has said where there is one": (no_entry("elsewhere"), {}),
+    "no entry, and the type has an entrance": (
+        with_ticket(replace(NORTH, entrances={"standing": "Gate T"})),
+        {"entrance": "Gate T"},
+    ),
+    "the type, and where it goes in": (
+        with_ticket(replace(selected(fest=SEATS_ONLY), entrances={"standing": "Gate T"})),
+        {"type": "Standing", "entrance": "Gate T"},
+    ),
     "C2.30 from when": (slot(at(9, 44)), {"at": "2026-06-01T09:45:00+00:00"}),
     "C2.30 until when": (slot(at(10, 31)), {"at": "2026-06-01T10:30:00+00:00"}),
     "C2.30 from when, at the end of the calendar": (

@@ -97,7 +97,7 @@ def test_every_key_of_the_handbook_is_a_key_and_the_other_way_round() -> None:
     named = {
         "device": "id data_dir runtime_dir",
         "cloud": "scans_url access_url api_key_file token_file requests_per_hour",
-        "gate": "events scan_type allowed_ticket_types entry_permissions multi_checkin check_timeslots "
+        "gate": "events scan_type allowed_ticket_types entry_permissions entrances multi_checkin check_timeslots "
         "timeslot_before_minutes timeslot_after_minutes accept_details_required settings_from_cloud hold_off_s "
         "stale_after_s",
         "scanner": "name kind device type layout baudrate prefix suffix idle_ms",
@@ -171,6 +171,8 @@ WRONG: dict[str, tuple[str, str]] = {
     "text for a number": ('[display]\nport = "80"\n', "2: display.port: Input should be a valid integer (found '80')"),
     "a fraction for a whole number": ("[sync]\nbatch_size = 1.5\n", "2: sync.batch_size: Input should be a valid int"),
     "a switch for a number": ("[gate]\nhold_off_s = true\n", "2: gate.hold_off_s: Input should be a valid number"),
+    "a list for a table": ('[gate]\nentrances = ["a"]\n', "2: gate.entrances: needs a table such as {"),
+    "a number in a table": ('[gate.entrances]\n"a" = 1\n', "2: gate.entrances.a: Input should be a valid string"),
     "a number for text": ("[device]\nid = 7\n", "2: device.id: Input should be a valid string (found 7)"),
     "a number for a path": ("[device]\ndata_dir = 7\n", "2: device.data_dir: "),
     "a number for a section": ("\ngate = 7\n", "2: gate: needs a section: [gate]"),

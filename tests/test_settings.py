@@ -135,6 +135,10 @@ def test_where_the_cloud_says_nothing_the_file_holds(settings: Settings | None) 
     )
 
 
+def test_where_other_tickets_go_in_is_the_files() -> None:
+    assert rules(Gate(entrances={"south": "Gate S"}), None).entrances == {"south": "Gate S"}
+
+
 def test_without_a_file_and_a_cloud_no_event_is_selected_and_nothing_is_allowed_that_needs_allowing() -> None:
     assert rules(Gate(), None) == Rules({})
 

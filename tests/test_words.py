@@ -78,6 +78,11 @@ SAID: dict[str, tuple[Verdict, str]] = {
     "excluded": (verdict(Reason.EXCLUDED), "This ticket is not good for this event"),
     "type": (verdict(Reason.TICKET_TYPE, type="Balcony"), "Balcony is not admitted at this gate"),
     "no entry": (verdict(Reason.NO_ENTRY), "Wrong entrance: ask for the right one"),
+    "no entry here": (verdict(Reason.NO_ENTRY, entrance="Gate C"), "Wrong entrance: go to Gate C"),
+    "a type of another entrance": (
+        verdict(Reason.TICKET_TYPE, type="Standing", entrance="Gate C"),
+        "Wrong entrance: go to Gate C",
+    ),
     "early": (verdict(Reason.TOO_EARLY, at="2026-06-01T21:45:00+00:00"), "Too early: from 21:45"),
     "late": (verdict(Reason.TOO_LATE, at="2026-06-01T20:29:59+00:00"), "Too late: until 20:29"),
     "clock not set": (
