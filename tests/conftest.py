@@ -35,6 +35,11 @@ PACKAGES = {
 PATIENCE_S = 60.0
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """Twice as many as there are cores: half of the time a test waits for real programs."""
+    return 2 * len(os.sched_getaffinity(0))
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Skip what needs a missing program or library, with the line that installs it; a failure where CI is set."""
     for marker in item.iter_markers("needs"):
