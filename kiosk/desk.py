@@ -4,6 +4,7 @@
     {"do": "override", "seq": …, "reason": …, "by": …, "token": …}                  a declined scan
     {"do": "choose", "choices": {…}, "by": …}                                       `choices.py`
     {"do": "drill", "minutes": …, "by": …}                                          practice: 0 ends it
+    {"do": "clock", …} · {"do": "language", …}                                       `dials.py`
     {"do": "try"} · {"do": "signed in"}                                             counts PINs that are tried
 
 The answer is the one to a code, `{"seq", "message", "repeated"}`, and `refused` names why nothing was done. A check is
@@ -26,6 +27,7 @@ from kiosk.attempts import Attempts
 from kiosk.errors import NotRecorded, Refused
 from kiosk.model import Answer, Direction, Lookup, Moment, Order, Reading, Reason, Result, Scan, Ticket, Verdict
 from kiosk.practice import Practice
+from kiosk.words import told
 
 FINAL = frozenset({Reason.UNREADABLE, Reason.UNKNOWN, Reason.UNKNOWN_STALE, Reason.REISSUED, Reason.AMBIGUOUS})
 """What nobody may override."""
@@ -48,8 +50,12 @@ REFUSALS = {
     "too_old": "This scan is too old to be overridden: scan again",
     "admitted_since": "This ticket has been admitted since: scan again",
     "no_reason": "Say why this guest is admitted",
-    "choice": "This cannot be chosen",
+    "not_recorded": "This could not be written down: {why}",
 }
+
+
+Dial = Callable[[Moment, Mapping[str, Any]], Answer]
+"""What else is set by an order, which may raise Refused."""
 
 
 class Door(Protocol):
@@ -68,7 +74,7 @@ class Past(Protocol):
 
 @dataclass(slots=True)
 class Desk:
-    """Belongs to the gate's thread. `choose` raises Refused, `note` writes down what people did."""
+    """Belongs to the gate's thread. `choose` and `dials` raise Refused, `note` writes down what people did."""
 
     past: Past
     ticket: Callable[[str, str], Ticket | None]
@@ -76,6 +82,7 @@ class Desk:
     note: Callable[..., None]
     attempts: Attempts = field(default_factory=Attempts)
     practice: Practice = field(default_factory=Practice)
+    dials: Mapping[str, Dial] = field(default_factory=dict)
     _done: dict[str, Answer] = field(default_factory=dict)
 
     def serve(self, reading: Reading, order: Order, door: Door) -> Answer:
@@ -84,7 +91,10 @@ class Desk:
         try:
             return work(reading, order.words, door) if work is not None else refuse("malformed")
         except NotRecorded as error:
-            return Answer(None, str(error), facts={"refused": "not_recorded"})
+            return refuse("not_recorded", why=str(error))
+        except Refused as error:
+            key = "choice" if order.do == "choose" else order.do
+            return Answer(None, str(error), facts={"refused": key, **told(error.text, error.facts)})
         except (KeyError, ValueError, TypeError):
             return refuse("malformed")
 
@@ -96,6 +106,7 @@ class Desk:
             "choose": lambda _reading, words, _door: self._choose(words),
             "try": lambda reading, _words, _door: self._try(reading.moment),
             "signed in": lambda _reading, _words, _door: self._signed_in(),
+            **{name: _turned(dial) for name, dial in self.dials.items()},
         }
 
     def _once(self, words: Mapping[str, Any], work: Callable[[], Answer]) -> Answer:
@@ -119,7 +130,7 @@ class Desk:
         return door.judge(handed, Lookup((ticket,)))
 
     def _override(self, reading: Reading, words: Mapping[str, Any], door: Door) -> Answer:
-        why, by = _plain(words["reason"], MOST_WORDS), _plain(words.get("by") or "staff", 32)
+        why, by = plain(words["reason"], MOST_WORDS), signed(words)
         declined = self.past.scan(int(words["seq"]))
         if declined is None:
             return refuse("no_scan")
@@ -142,14 +153,11 @@ class Desk:
         """Practise for so many minutes from now on; 0 ends it, and none at all changes nothing."""
         if (minutes := words.get("minutes")) is not None:
             self.practice.begin(now.boottime_ns, float(minutes))
-            self.note("practice", by=_plain(words.get("by") or "staff", 32), minutes=float(minutes))
+            self.note("practice", by=signed(words), minutes=float(minutes))
         return Answer(None, "", facts={"leftSeconds": self.practice.left_s(now.boottime_ns)})
 
     def _choose(self, words: Mapping[str, Any]) -> Answer:
-        try:
-            self.choose(words["choices"], _plain(words.get("by") or "staff", 32))
-        except Refused as error:
-            return Answer(None, str(error), facts={"refused": "choice"})
+        self.choose(words["choices"], signed(words))
         return Answer(None, "", facts={"done": True})
 
     def _try(self, moment: Moment) -> Answer:
@@ -165,8 +173,14 @@ class Desk:
         return Answer(None, "", facts={"done": True})
 
 
-def refuse(why: str) -> Answer:
-    return Answer(None, REFUSALS[why], facts={"refused": why})
+def refuse(key: str, **facts: str) -> Answer:
+    """Return why nothing was done: what a page needs to say it in its own language, too."""
+    said = told(REFUSALS[key], facts)
+    return Answer(None, str(said["message"]), facts={"refused": key, **said})
+
+
+def _turned(dial: Dial) -> Callable[[Reading, Mapping[str, Any], Door], Answer]:
+    return lambda reading, words, _door: dial(reading.moment, words)
 
 
 def overridable(scan: Scan) -> bool:
@@ -192,7 +206,12 @@ def _again(since: Scan) -> Answer:
     return refuse("admitted_since")
 
 
-def _plain(text: object, most: int) -> str:
+def signed(words: Mapping[str, Any]) -> str:
+    """Return who gave an order, as it is written down."""
+    return plain(words.get("by") or "staff", 32)
+
+
+def plain(text: object, most: int) -> str:
     """What people typed, on one line."""
     printable = "".join(letter if letter.isprintable() else " " for letter in str(text)[: 4 * most])
     return " ".join(printable.split())[:most]

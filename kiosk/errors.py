@@ -38,7 +38,11 @@ class GateNotRunning(KioskError):
 
 
 class Refused(KioskError):
-    pass
+    """`facts` fill the gaps of `text`; who says it in another language needs the two apart."""
+
+    def __init__(self, text: str, **facts: str) -> None:
+        super().__init__(text.format_map(facts) if facts else text)
+        self.text, self.facts = text, facts
 
 
 class ScannerLost(KioskError):

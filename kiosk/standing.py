@@ -17,7 +17,14 @@ from kiosk.store.ticketlist import TicketList
 
 log = logging.getLogger(__name__)
 
-LOCKED = "The cloud has locked the settings of this gate"
+REFUSALS = {
+    "locked": "The cloud has locked the settings of this gate",
+    "events": "Choose an event at least: without one the gate is closed",
+    "ticketTypes": "Choose a ticket type at least, or all of them",
+    "malformed": "This cannot be chosen",
+    "strange": "This kiosk knows no event {event}",
+    "unwritten": "The choice cannot be written down: {why}",
+}
 
 
 class Standing:
@@ -46,17 +53,17 @@ class Standing:
         """Let staff's choices be these from now on; none at all is as configured. Raises Refused."""
         self._tickets.look_again()
         if settings.locked(self._gate, self._tickets.settings):
-            raise Refused(LOCKED)
+            raise Refused(REFUSALS["locked"])
         try:
             choices = Choices.model_validate(words)
         except ValidationError as error:
-            raise Refused(f"This cannot be chosen: {error.errors()[0]['msg']}") from None
+            raise Refused(_flaw(error)) from None
         if strange := self._strange(choices):
-            raise Refused(f"This kiosk knows no event {strange[0]}")
+            raise Refused(REFUSALS["strange"], event=strange[0])
         try:
             chosen.write(self._directory, choices)
         except OSError as error:
-            raise Refused(f"The choice cannot be written down: {error.strerror}") from error
+            raise Refused(REFUSALS["unwritten"], why=error.strerror or "?") from error
         self._choices = choices
         self._join()
         facts = choices.model_dump(mode="json", by_alias=True, exclude_none=True)
@@ -68,3 +75,10 @@ class Standing:
         known = {*settings.events(self._gate, self._tickets.settings).value, *self._tickets.event_names}
         types: Mapping[str, object] = choices.ticket_types or {}
         return [event for event in (*(choices.events or ()), *types) if event not in known]
+
+
+def _flaw(error: ValidationError) -> str:
+    """What a person can do wrong is said in a sentence of its own: to choose none of several."""
+    first = error.errors()[0]
+    where = str(first["loc"][0]) if first["loc"] and first["type"] == "too_short" else ""
+    return REFUSALS.get(where, REFUSALS["malformed"])

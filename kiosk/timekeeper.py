@@ -27,7 +27,7 @@ HEARD_AGAIN_NS = 600 * 1_000_000_000
 """How soon what was heard is written down anew: two hosts whose clocks differ would fill the journal."""
 
 OPERATOR = "operator-clock.json"
-"""What `kiosk clock set` leaves in the runtime directory, which no reboot survives."""
+"""What somebody has said, at the page or by `kiosk clock set`, in the runtime directory: no reboot survives it."""
 
 
 class Record(Protocol):
@@ -77,6 +77,15 @@ class Timekeeper:
                     return
                 log.info("it is %s, by %s", from_ms(anchor.began_ms + moment.boottime_ns // 1_000_000), anchor.source)
                 self._anchors = (*self._anchors, anchor)
+
+    def believe(self, anchor: Anchor) -> None:
+        """Take somebody's word for it at once, and over a restart of the gate. Raises OSError."""
+        tell(self._runtime_dir, anchor)
+        self.tend()
+
+    def high_water_ms(self) -> int:
+        """Return the latest time that the network is known to have said. Raises NotRecorded."""
+        return self._record.high_water_ms()
 
     def facts(self) -> dict[str, object]:
         """Return what the gate's sign of life says of its clock."""

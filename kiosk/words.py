@@ -127,6 +127,12 @@ class Language:
 ENGLISH = Language()
 
 
+def told(text: str, facts: Mapping[str, str] | None = None) -> dict[str, object]:
+    """Return a sentence as one program tells another of it: in English, and as what it is made of."""
+    found = facts or {}
+    return {"message": ENGLISH.say(text, found) if found else text, "text": text, "facts": found}
+
+
 def sentence(verdict: Verdict, now: datetime, language: Language = ENGLISH) -> str:
     """Say a verdict in words; times are given in the kiosk's local time, with their day when that is not `now`'s."""
     facts = dict(verdict.facts)

@@ -158,7 +158,7 @@ def test_a_ticket_of_a_list_that_still_arrives_is_found_by_its_code(door):
     with closing(Cache(door.directory)) as store:
         store.append([Listed(Ticket("t-9", "TKT-NEW9", EVENT, "type-1"))], store.list_of(EVENT))
     assert door.do("check", ticketId="t-9", code="TKT-NEW9", token="a").scan.verdict.reason is Reason.OK
-    assert door.do("check", ticketId="t-8", code="TKT-NEW9", token="b").facts == {"refused": "no_ticket"}
+    assert door.do("check", ticketId="t-8", code="TKT-NEW9", token="b").facts["refused"] == "no_ticket"
 
 
 def test_an_override_is_a_scan_of_its_own_that_knows_what_it_overrides(door):
@@ -185,7 +185,7 @@ def test_one_declined_scan_is_overridden_once_even_by_two_pages_and_across_a_res
 @pytest.mark.parametrize("reason", sorted(FINAL))
 def test_what_leaves_open_who_it_is_is_never_overridden(door, reason):
     ticket = ADA if reason is Reason.REISSUED else None
-    assert door.override(door.record(reason, ticket).seq).facts == {"refused": "not_overridable"}
+    assert door.override(door.record(reason, ticket).seq).facts["refused"] == "not_overridable"
 
 
 @pytest.mark.parametrize("reason", sorted(set(Reason) - FINAL - {Reason.OK, Reason.OVERRIDDEN, Reason.NOT_INSIDE}))
@@ -195,23 +195,23 @@ def test_every_rule_may_be_overridden(door, reason):
 
 def test_an_old_verdict_or_one_of_another_boot_is_not_overridden(door):
     seq = door.scan("TKT-BOB2").scan.seq
-    assert door.override(seq, seconds=OVERRIDE_WITHIN_S + 1).facts == {"refused": "too_old"}
-    assert door.override(seq, boot="boot-2").facts == {"refused": "too_old"}
+    assert door.override(seq, seconds=OVERRIDE_WITHIN_S + 1).facts["refused"] == "too_old"
+    assert door.override(seq, boot="boot-2").facts["refused"] == "too_old"
     assert door.override(seq, seconds=OVERRIDE_WITHIN_S - 1).scan is not None
 
 
 def test_who_was_admitted_since_is_not_admitted_again(door):
     seq = door.record(Reason.TOO_EARLY, ADA).seq
     door.do("check", 1.0, ticketId="t-1", token="x")
-    assert door.override(seq, seconds=2.0).facts == {"refused": "admitted_since"}
+    assert door.override(seq, seconds=2.0).facts["refused"] == "admitted_since"
 
 
 def test_an_override_wants_a_reason_a_declined_scan_and_an_open_gate(door):
     seq = door.scan("TKT-BOB2").scan.seq
-    assert door.override(seq, reason=" \n ").facts == {"refused": "no_reason"}
-    assert door.override(99).facts == {"refused": "no_scan"}
+    assert door.override(seq, reason=" \n ").facts["refused"] == "no_reason"
+    assert door.override(99).facts["refused"] == "no_scan"
     approved = door.do("check", ticketId="t-1", token="c").scan
-    assert door.override(approved.seq).facts == {"refused": "not_declined"}
+    assert door.override(approved.seq).facts["refused"] == "not_declined"
     door.rules = Rules({})
     assert door.override(seq).notice is Notice.NO_EVENT
 
@@ -240,7 +240,7 @@ def test_choices_are_handed_on_and_a_refusal_is_told(door):
 
     door.desk.choose = refused
     answer = door.do("choose", choices={})
-    assert (answer.message, answer.facts) == ("locked", {"refused": "choice"})
+    assert (answer.message, answer.facts["refused"], answer.facts["text"]) == ("locked", "choice", "locked")
 
 
 def test_pins_are_counted_and_who_is_locked_out_is_written_down_once(door):
@@ -261,13 +261,13 @@ def test_pins_are_counted_and_who_is_locked_out_is_written_down_once(door):
      ("override", {}), ("choose", {})],
 )  # fmt: skip
 def test_what_is_no_order_is_refused_and_records_nothing(door, what, words):
-    assert door.do(what, **words).facts == {"refused": "malformed"}
+    assert door.do(what, **words).facts["refused"] == "malformed"
     assert door.journal.upto == 0
 
 
 def test_a_gate_without_a_desk_takes_no_orders(door):
     door.gate.desk = None
-    assert door.do("check", ticketId="t-1", token="a").facts == {"refused": "malformed"}
+    assert door.do("check", ticketId="t-1", token="a").facts["refused"] == "malformed"
 
 
 def test_a_long_reason_is_cut(door):

@@ -19,18 +19,21 @@ from pathlib import Path
 
 import polib
 
-from kiosk import desk, languages, standing, words
-from kiosk.display.staff import figures, pictures, sayings
+from kiosk import desk, dials, languages, standing, words, wristwatch
+from kiosk.display.staff import figures, labels, pictures, sayings
 from kiosk.sync import errands
 from kiosk.words import Plural, Text
 
 TOLD: Mapping[str, Sequence[object]] = {
     "kiosk/desk.py": [desk.REFUSALS],
-    "kiosk/standing.py": [standing.LOCKED],
+    "kiosk/dials.py": [dials.REFUSALS],
+    "kiosk/wristwatch.py": [wristwatch.REFUSALS],
+    "kiosk/standing.py": [standing.REFUSALS],
     "kiosk/sync/errands.py": [errands.REFUSALS],
     "kiosk/display/staff/sayings.py": [sayings.SAYINGS],
     "kiosk/display/staff/pictures.py": [pictures.TITLES, pictures.NOTHING, pictures.COURSE],
     "kiosk/display/staff/figures.py": [figures.OTHERS],
+    "kiosk/display/staff/labels.py": [table for name, table in vars(labels).items() if name.isupper()],
 }
 """What the staff page is told by the programs behind it, each in its own file."""
 

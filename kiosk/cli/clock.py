@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import closing
-from datetime import UTC, datetime
+from datetime import datetime
 
 import click
 
-from kiosk import clock, pulse, timekeeper
+from kiosk import clock, pulse, timekeeper, wristwatch
 from kiosk.cli.options import Setup, with_setup
-from kiosk.dating import EARLIEST, LATEST
 from kiosk.errors import Refused, StoreError
 from kiosk.model import Anchor, Source
-from kiosk.store import anchors, journal
+from kiosk.store import anchors, audit, journal
 from kiosk.store.database import from_ms, to_ms
+from kiosk.words import stamp
 
 
 @click.group("clock", invoke_without_command=True)
@@ -39,14 +39,18 @@ def set_(setup: Setup, time: tuple[str, ...]) -> None:
     machine's own clock stays as it is, and no privilege is needed. It holds until the machine is started again.
     """
     at, now = _read(" ".join(time)), clock.now()
+    before = pulse.clock_of(pulse.feel(setup.config.device.runtime_dir, "gate"))
     anchor = Anchor(now.boot_id, now.boottime_ns, to_ms(at), Source.OPERATOR)
     try:
         timekeeper.tell(setup.runtime_dir(), anchor)
     except OSError as error:
         raise Refused(f"{setup.config.device.runtime_dir}: cannot be written: {error.strerror}") from error
+    audit.note(setup.config.device.data_dir, "clock set", to=stamp(at))
     said = f"it is {at.astimezone():%Y-%m-%d %H:%M:%S %Z}, which is {at:%Y-%m-%d %H:%M:%S} UTC"
     running = pulse.alive(pulse.feel(setup.config.device.runtime_dir, "gate"))
     click.echo(f"{said}{'' if running else '; the gate takes it up when it starts'}", err=True)
+    if (outdone := wristwatch.outranked(before.get("quality"), before.get("source"))) is not None:
+        click.echo(f"but this does not count: {wristwatch.REFUSALS[outdone]}", err=True)
     known_ms = _known_ms(setup)
     if to_ms(at) < known_ms:
         click.echo(f"but at {from_ms(known_ms):%Y-%m-%d %H:%M:%S} UTC scans were made already, by the network's time: "
@@ -64,15 +68,9 @@ def _known_ms(setup: Setup) -> int:
 
 def _read(text: str) -> datetime:
     try:
-        at = datetime.fromisoformat(text.strip())
-        if len(text.strip()) <= len("2026-06-01"):
-            raise ValueError
-        at = at.astimezone(UTC)  # without an offset it is local time
-    except (ValueError, OverflowError):
-        raise click.BadParameter(f'{text[:40]!r}: needs a time such as "2026-06-01 19:30"') from None
-    if not EARLIEST <= at < LATEST:
-        raise click.BadParameter(f"{text[:40]!r}: is it that late? Needs a time from {EARLIEST.year} on")
-    return at
+        return wristwatch.read(text)
+    except Refused as error:
+        raise click.BadParameter(f"{text[:40]!r}: {error}") from None
 
 
 def _told(setup: Setup) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import click
 
-from kiosk import clock, languages, pulse
+from kiosk import clock, pulse
 from kiosk.cli.options import Setup, log_to_stderr, on_signal, with_setup
 from kiosk.cli.scan import gate_socket
 from kiosk.cli.status import display_answers
@@ -20,6 +20,7 @@ from kiosk.display.eye import LOOK_S, Eye
 from kiosk.display.feed import Feed
 from kiosk.display.serve import Service, listen
 from kiosk.display.site import site
+from kiosk.display.speech import Speech
 from kiosk.display.staff.entrance import Entrance
 from kiosk.display.staff.overview import Overview
 from kiosk.display.staff.programs import Programs
@@ -30,7 +31,6 @@ from kiosk.errors import KioskError, Refused
 from kiosk.model import Moment
 from kiosk.store import pin
 from kiosk.watchdog import Mark, Part, Watchdog
-from kiosk.words import Language
 
 COUNTING_S = 60.0
 """How long a first look at a journal may take that has to be counted."""
@@ -62,11 +62,11 @@ def command(setup: Setup) -> None:
 
 def _run(setup: Setup, listener: socket.socket) -> None:
     feed, stop = Feed(clock.boottime_ns), queue.SimpleQueue[None]()
-    language = languages.read(setup.config.display.language)
-    service = Service(site(feed, setup.config.display.host, _staff(setup, language).routes(), language), listener)
+    speech = Speech(setup.config)
+    service = Service(site(feed, setup.config.display.host, _staff(setup, speech).routes(), speech), listener)
     with ExitStack() as stack:
         stack.enter_context(on_signal(partial(stop.put, None)))
-        eye = stack.enter_context(closing(Eye(setup.config, language)))
+        eye = stack.enter_context(closing(Eye(setup.config, speech)))
         stack.enter_context(service)
         stack.callback(feed.close)
         watchdog, eyes = stack.enter_context(Watchdog()), Mark()
@@ -80,13 +80,13 @@ def _run(setup: Setup, listener: socket.socket) -> None:
             watchdog.ready(parts)
 
 
-def _staff(setup: Setup, language: Language) -> Staff:
+def _staff(setup: Setup, speech: Speech) -> Staff:
     config = setup.config
     programs = Programs(gate_socket(setup), config.device.runtime_dir, pin.place(config))
     reading, from_network = Workers("staff-reads"), config.display.staff_from_network
-    entrance = Entrance(programs, reading, clock.boottime_ns, from_network=from_network, language=language)
+    entrance = Entrance(programs, reading, clock.boottime_ns, from_network=from_network, speaking=speech)
     now = partial(_now, config.device.runtime_dir)
-    return Staff(entrance, programs, Records(config, language), Overview(config), now)
+    return Staff(entrance, programs, Records(config, speech), Overview(config, speech), now)
 
 
 def _now(runtime_dir: Path) -> Moment:

@@ -18,6 +18,7 @@ from kiosk.cli.opening import opened
 from kiosk.cli.options import Setup, log_to_stderr, on_signal, with_setup
 from kiosk.config import Scanner as ScannerConfig
 from kiosk.desk import Desk
+from kiosk.dials import Dials
 from kiosk.errors import KioskError
 from kiosk.gate import Gate, Record
 from kiosk.lanes import Lane
@@ -100,6 +101,7 @@ def _run(setup: Setup, lanes: list[Lane], journal: Keeper, tickets: TicketList, 
     gate.desk = Desk(
         LookBack(data_dir), tickets.with_id, rules.choose, partial(audit.note, data_dir),
         attempts=resumed(pulse.last().get("pins")), practice=gate.practice,
+        dials=Dials(data_dir, timekeeper, partial(audit.note, data_dir)).orders(),
     )  # fmt: skip
     gate.remember(clock.now())
     ears = Ears(lanes, gate.hear, gate.backlog, timekeeper.now, hotplug())

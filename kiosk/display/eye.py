@@ -17,12 +17,13 @@ from kiosk.config import Config
 from kiosk.display.guise import Guise
 from kiosk.display.places import Places
 from kiosk.display.snapshot import Shown, Snapshot, describe, refuse, short
+from kiosk.display.speech import Speech
 from kiosk.display.stage import MOST, Beat, Cue, Stage, beat
 from kiosk.model import Moment
 from kiosk.pulse import DEAD_AFTER_S
 from kiosk.store import journal, ledger, ticketrows
 from kiosk.store.outlook import Outlook
-from kiosk.words import ENGLISH, Language
+from kiosk.words import Language
 
 log = logging.getLogger(__name__)
 
@@ -41,8 +42,8 @@ GAP_NS = 2_000_000_000
 class Eye:
     """Keeps what the screen shows; `look` returns a snapshot when there is something to say."""
 
-    def __init__(self, config: Config, language: Language = ENGLISH) -> None:
-        self._config, self._language = config, language
+    def __init__(self, config: Config, speech: Speech | None = None) -> None:
+        self._config, self._speech = config, speech or Speech(config)
         self._data_dir, self._runtime_dir = config.device.data_dir, config.device.runtime_dir
         self._guise = Guise(config)
         self._outlook = Outlook(self._data_dir)
@@ -53,6 +54,10 @@ class Eye:
         self._figures: dict[str, Any] = {}
         self._looked_ns = self._counted_ns = self._blind_ns = 0
         self._problem: str | None = None
+
+    @property
+    def _language(self) -> Language:
+        return self._speech()
 
     def look(self, now: Moment) -> Snapshot | None:
         """Return a snapshot when something changed, and each second; none while the journal cannot be read.
@@ -70,12 +75,13 @@ class Eye:
 
     def _look(self, now: Moment) -> Snapshot | None:
         newest = self._outlook.newest()
+        self._speech.look()
         self._guise.look(self._outlook.settings, now)
         facts = pulse.feel(self._runtime_dir, "gate")
         self._follow(newest, beat(facts), pulse.known(facts, now) or now)
         gate = self._gate(facts, now, newest)
         places = (self._places.newest, self._places.halves, self._places.elsewhere)
-        quick = (gate, places)
+        quick = (gate, places, self._language.name)
         changed, waited_ns = quick != self._quick, now.boottime_ns - self._counted_ns
         self._quick = quick
         if waited_ns >= (2 * COUNT_NS if changed else COUNT_NS):  # a verdict does not wait for the counting

@@ -21,8 +21,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from kiosk import languages, tones
 from kiosk.display.feed import Feed
+from kiosk.display.speech import Speaking, english
 from kiosk.signals import Signal
-from kiosk.words import ENGLISH, Language
 
 HEADERS = {
     "Content-Security-Policy": (
@@ -43,9 +43,8 @@ RETRY = b"retry: 500\n\n"
 STAFF = "/staff/api/"
 
 
-def site(feed: Feed, host: str, staff: Sequence[Route] = (), language: Language = ENGLISH) -> ASGIApp:
+def site(feed: Feed, host: str, staff: Sequence[Route] = (), speaking: Speaking = english) -> ASGIApp:
     """Return the application; `host` is the configured one, `staff` is what staff may ask."""
-    texts = languages.page(language)
     folder = files("kiosk.display") / "page"
     pages = [*_pages(folder), *_pages(folder / "staff", "/staff")]
 
@@ -53,7 +52,7 @@ def site(feed: Feed, host: str, staff: Sequence[Route] = (), language: Language 
         return JSONResponse({"ok": True})
 
     async def words(_: Request) -> Response:
-        return JSONResponse(texts)
+        return JSONResponse(languages.page(speaking()))
 
     async def events(request: Request) -> Response:
         if request.method == "HEAD":

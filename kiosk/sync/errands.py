@@ -5,7 +5,7 @@ The commands do it with the file's locks; the staff page, which writes nothing, 
     {"do": "retry", "numbers": [seq, …]}     none: all that were refused     → {"again": [seq, …]}
     {"do": "accept", "eventId": …}           null: every list that shrank    → {"accepted": {event: tickets, …}}
 
-Where nothing could be done the answer is {"refused", "message"}.
+Where nothing could be done the answer is {"refused", "message"}, and what the message is made of: {"text", "facts"}.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from kiosk.errors import Refused, StoreError
 from kiosk.store import audit, tickets
 from kiosk.store.cache import Cache
 from kiosk.store.ledger import FILE, hand_out_again
+from kiosk.words import told
 
 log = logging.getLogger(__name__)
 
@@ -33,6 +34,8 @@ REFUSALS = {
     "never": "nothing was ever delivered from here: start `kiosk sync`",
     "not shrunk": "this list did not shrink: there is nothing to accept",
     "none shrunk": "no list shrank: there is nothing to accept",
+    "malformed": "this is not an order that sync understands: {why}",
+    "not written": "it could not be written down: {why}",
 }
 
 
@@ -71,12 +74,12 @@ class Errands:
         try:
             return self._do(question["do"], question)
         except Refused as error:
-            return {"refused": "nothing", "message": str(error)}
+            return {"refused": "nothing", **told(error.text, error.facts)}
         except (KeyError, TypeError, ValueError) as error:
-            return {"refused": "malformed", "message": f"this is not an order that sync understands: {error!r}"}
+            return {"refused": "malformed", **told(REFUSALS["malformed"], {"why": repr(error)})}
         except (StoreError, sqlite3.Error) as error:
             log.error("not done: %s", error)
-            return {"refused": "not_written", "message": f"it could not be written down: {error}"}
+            return {"refused": "not_written", **told(REFUSALS["not written"], {"why": str(error)})}
 
     def _do(self, what: str, question: Mapping[str, Any]) -> Mapping[str, object]:
         if what == "retry":

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from kiosk.display.speech import Speaking, english
 from kiosk.display.staff.problem import Problem
 from kiosk.display.staff.programs import Programs, Tried
 from kiosk.display.staff.sayings import SAYINGS
@@ -16,7 +17,6 @@ from kiosk.display.staff.sessions import Sessions
 from kiosk.display.staff.workers import Workers
 from kiosk.errors import Refused
 from kiosk.store.pin import Pin
-from kiosk.words import ENGLISH, Language
 
 COOKIE = "kiosk_staff"
 
@@ -33,9 +33,9 @@ class Entrance:
         now_ns: Callable[[], int],
         *,
         from_network: bool = False,
-        language: Language = ENGLISH,
+        speaking: Speaking = english,
     ) -> None:
-        self.reading, self.language = reading, language
+        self.reading, self.speaking = reading, speaking
         self._programs, self._now_ns, self._from_network = programs, now_ns, from_network
         self._sessions = Sessions()
 
@@ -68,9 +68,9 @@ class Entrance:
         try:
             pin = await self._pin()
         except Problem:
-            return JSONResponse(self._how("unreadable", 0) | {"howTo": self.language.say(SAYINGS["unreadable_pin"])})
+            return JSONResponse(self._how("unreadable", 0) | {"howTo": self.speaking().say(SAYINGS["unreadable_pin"])})
         if pin is None:
-            return JSONResponse(self._how("missing", 0) | {"howTo": self.language.say(SAYINGS["no_pin"])})
+            return JSONResponse(self._how("missing", 0) | {"howTo": self.speaking().say(SAYINGS["no_pin"])})
         if digits is None:
             return JSONResponse(self._how("set", self._left_s(request, pin, used=False)))
         now_ns = self._now_ns()

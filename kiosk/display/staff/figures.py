@@ -6,6 +6,7 @@ An evening begins at six in the morning, local time, so that one that goes on af
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -28,10 +29,12 @@ def evening(now: datetime) -> datetime:
     return (began if began <= local else began - timedelta(days=1)).astimezone(UTC)
 
 
-def figures(tallies: Tallies, inside_now: int, now: datetime, others: str = OTHERS) -> dict[str, Any]:
+def figures(
+    tallies: Tallies, inside_now: int, now: datetime, others: str = OTHERS, reason: Callable[[str], str] = str
+) -> dict[str, Any]:
     """Return all numbers; `inside_now` is the door's own count, from which that of the evening is reckoned back.
 
-    What there is no room for is told as `others`.
+    What there is no room for is told as `others`; `reason` says why somebody was declined in words.
     """
     first, width, points = _grid(tallies, now)
     admitted = _points(tallies.admitted, first, width, points)
@@ -55,7 +58,7 @@ def figures(tallies: Tallies, inside_now: int, now: datetime, others: str = OTHE
         },
         "perLane": _bars(tallies.lanes, others),
         "perType": _bars(tallies.types, others),
-        "declines": _bars(tallies.reasons, others),
+        "declines": _bars(Counter({reason(key): number for key, number in tallies.reasons.items()}), others),
     }
 
 

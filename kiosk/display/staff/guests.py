@@ -12,6 +12,7 @@ from kiosk import words
 from kiosk.admit import inside
 from kiosk.desk import overridable
 from kiosk.display.snapshot import describe, short
+from kiosk.display.staff.labels import DELIVERIES, STATUSES, label
 from kiosk.model import Direction, Passage, Result, Scan, Ticket
 from kiosk.store import anchors, ledger, past, tickets
 from kiosk.store.database import from_ms
@@ -29,20 +30,23 @@ def known(scans: sqlite3.Connection, found: Iterable[Scan]) -> list[Scan]:
     return [replace(scan, at=from_ms(times[scan.seq])) if scan.seq in times else scan for scan in listed]
 
 
-def scan_facts(scan: Scan, now: datetime, language: Language) -> dict[str, Any]:
-    """Return a scan with everything that staff may know."""
+def scan_facts(scan: Scan, now: datetime, language: Language, since: str | None = None) -> dict[str, Any]:
+    """Return a scan with everything that staff may know; `since`: when its ticket was admitted after all."""
     facts, ticket = describe(scan, now, language, repeated=False), scan.verdict.ticket
     del facts["repeated"]
     facts["scanResult"] = facts.pop("result")
     more = {
         "time": words.stamp(scan.at),
         "ticketId": ticket.id if ticket is not None else None,
-        "overridable": overridable(scan),
+        "overridable": overridable(scan) and since is None,
+        "admittedSince": since,
     }
     return {**facts, **more}
 
 
-def guest_facts(ticket: Ticket, names: Mapping[str, str], history: list[Passage]) -> dict[str, Any]:
+def guest_facts(
+    ticket: Ticket, names: Mapping[str, str], history: list[Passage], language: Language
+) -> dict[str, Any]:
     return {
         "ticketId": ticket.id,
         "name": short(ticket.name),
@@ -50,6 +54,7 @@ def guest_facts(ticket: Ticket, names: Mapping[str, str], history: list[Passage]
         "eventId": ticket.event_id,
         "event": short(names.get(ticket.event_id, ticket.event_id)),
         "status": short(ticket.status),
+        "statusLabel": label(STATUSES, ticket.status, language),
         "area": short(ticket.area),
         "row": short(ticket.row),
         "seat": short(ticket.seat),
@@ -97,6 +102,7 @@ def _own(scan: Scan, delivered: sqlite3.Connection | None, language: Language) -
         "lane": short(scan.lane),
         "seq": scan.seq,
         "delivery": state,
+        "deliveryLabel": label(DELIVERIES, state, language),
         "deliveryError": short(error),
         "why": short(verdict.facts.get("why")),
         "by": short(verdict.facts.get("by")),
@@ -106,7 +112,7 @@ def _own(scan: Scan, delivered: sqlite3.Connection | None, language: Language) -
 def _passage(passage: Passage) -> dict[str, Any]:
     """A scan of another door, or one of ours that is no longer kept: only that somebody went in or out."""
     direction = "in" if passage.direction is Direction.CHECKIN else "out"
-    nothing = dict.fromkeys(("reason", "lane", "seq", "delivery", "deliveryError", "why", "by"))
+    nothing = dict.fromkeys(("reason", "lane", "seq", "delivery", "deliveryLabel", "deliveryError", "why", "by"))
     return {
         "time": words.stamp(passage.at),
         "type": passage.direction,

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import shlex
+from datetime import datetime
 from typing import Any
 
 from pydantic import ValidationError
 
-from kiosk import clock, pulse, settings
+from kiosk import clock, languages, pulse, settings, wristwatch
 from kiosk.config import Config
 from kiosk.display.snapshot import short
+from kiosk.display.speech import Speaking, english
+from kiosk.display.staff.labels import CLOCKS, KINDS, SOURCES, label
 from kiosk.model import ClockQuality, Moment, Source
 from kiosk.settings import Settings
-from kiosk.store import journal, ledger, ticketrows
+from kiosk.store import journal, ledger, spoken, ticketrows
 from kiosk.store.outlook import Outlook
 from kiosk.words import stamp
 
@@ -20,7 +23,8 @@ from kiosk.words import stamp
 class Overview:
     """Raises StoreError, sqlite3.Error: the files cannot be read."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, speaking: Speaking = english) -> None:
+        self._speaking = speaking
         self._config, self._directory = config, config.device.data_dir
         self._outlook, self._files = Outlook(self._directory), self._identity()
 
@@ -35,8 +39,8 @@ class Overview:
             "locked": settings.locked(gate, found),
             "choices": choices.model_dump(mode="json", by_alias=True),
             **self._programs(),
-            "clock": {"time": stamp(now.at), "quality": self._clock()},
-            "language": self._config.display.language,
+            "clock": self._clock(now),
+            **self.languages(),
             "counts": outlook.counts(),
             "tickets": outlook.tickets(rules.events, now),
             "outbox": outlook.outbox(now),
@@ -56,6 +60,15 @@ class Overview:
             },
         }
 
+    def languages(self) -> dict[str, Any]:
+        """Return which language is spoken, and what there is to choose from."""
+        configured = self._config.display.language
+        chosen = spoken.read(self._directory)
+        return {
+            "language": chosen or configured,
+            "languages": {"chosen": chosen, "configured": configured, "known": languages.names()},
+        }
+
     def outbox(self, now: Moment) -> dict[str, Any]:
         return self._fresh().outbox(now)
 
@@ -69,15 +82,40 @@ class Overview:
         return {
             "gate": alive,
             "sync": pulse.alive(sync),
-            "scanners": [_scanner(one) for one in (gate or {}).get("scanners") or []] if alive else [],
+            "scanners": [self._scanner(one) for one in (gate or {}).get("scanners") or []] if alive else [],
         }
 
-    def _clock(self) -> str:
-        """Return the wall clock's quality, or `known` where the gate knows the time by somebody else."""
-        said = pulse.clock_of(pulse.feel(self._config.device.runtime_dir, "gate"))
+    def _clock(self, now: Moment) -> dict[str, Any]:
+        """Return what time it is, who says so, and why nobody here may say otherwise.
+
+        `quality` is the wall clock's, or `known` where the gate knows the time by somebody else.
+        """
+        said, language = pulse.clock_of(pulse.feel(self._config.device.runtime_dir, "gate")), self._speaking()
         quality, source = said.get("quality") or clock.quality(), said.get("source")
         own = quality == ClockQuality.RTC and source == Source.OPERATOR  # a watch does not outdo it (`dating.py`)
-        return "known" if source is not None and quality != ClockQuality.SYNCED and not own else str(quality)
+        known = source is not None and quality != ClockQuality.SYNCED and not own
+        outdone = wristwatch.outranked(quality, source)
+        return {
+            "time": stamp(now.at),
+            **local(now.at),
+            "quality": "known" if known else str(quality),
+            "label": label(SOURCES, source, language) if known else label(CLOCKS, quality, language),
+            "final": language.say(wristwatch.REFUSALS[outdone]) if outdone is not None else None,
+        }
+
+    def _scanner(self, said: dict[str, Any]) -> dict[str, Any]:
+        """One lane; a scanner that can be set wrong comes with what finds out how it is set."""
+        name, kind = str(said.get("name")), str(said.get("kind"))
+        plugged = kind in {"serial", "hid", "hidpos"}
+        return {
+            "name": short(name),
+            "kind": kind,
+            "label": label(KINDS, kind, self._speaking()),
+            "connected": bool(said.get("connected")),
+            "problem": short(said.get("problem")),
+            "hint": short(said.get("hint")),
+            "calibrate": f"kiosk calibrate --scanner {shlex.quote(name)}" if plugged else None,
+        }
 
     def _settings(self) -> Settings | None:
         answer = self._outlook.settings()
@@ -98,15 +136,7 @@ class Overview:
         return tuple(path.stat().st_ino if path.exists() else 0 for path in paths)
 
 
-def _scanner(said: dict[str, Any]) -> dict[str, Any]:
-    """One lane; a scanner that can be set wrong comes with what finds out how it is set."""
-    name, kind = str(said.get("name")), str(said.get("kind"))
-    plugged = kind in {"serial", "hid", "hidpos"}
-    return {
-        "name": short(name),
-        "kind": kind,
-        "connected": bool(said.get("connected")),
-        "problem": short(said.get("problem")),
-        "hint": short(said.get("hint")),
-        "calibrate": f"kiosk calibrate --scanner {shlex.quote(name)}" if plugged else None,
-    }
+def local(at: datetime) -> dict[str, str]:
+    """Return what a watch on this kiosk's wall shows then, and in which zone."""
+    here = at.astimezone()
+    return {"local": f"{here:%Y-%m-%dT%H:%M}", "zone": f"{here:%Z} (UTC{here.isoformat()[-6:]})"}

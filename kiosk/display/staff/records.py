@@ -16,8 +16,10 @@ from typing import Any
 
 from kiosk.config import Config
 from kiosk.display.snapshot import short
+from kiosk.display.speech import Speaking, english
 from kiosk.display.staff.figures import OTHERS, evening, figures
 from kiosk.display.staff.guests import MOST, Files, guest_facts, history, known, passages, scan_facts
+from kiosk.display.staff.labels import reason
 from kiosk.display.staff.people import People
 from kiosk.errors import NoListYet
 from kiosk.model import Delivery, Moment
@@ -25,7 +27,7 @@ from kiosk.store import anchors, journal, ledger, past, tallies, tickets
 from kiosk.store.database import to_ms
 from kiosk.store.tallies import Tallies
 from kiosk.store.tickets import ListState
-from kiosk.words import ENGLISH, Language
+from kiosk.words import Language, stamp
 
 TYPES_S = 60.0
 """For how long the types of tickets are taken to be the same: to count them looks at every ticket."""
@@ -36,13 +38,17 @@ LOOK_BACK = 1_000
 class Records:
     """Raises StoreError, sqlite3.Error, OSError: the files cannot be read."""
 
-    def __init__(self, config: Config, language: Language = ENGLISH) -> None:
-        self._language = language
+    def __init__(self, config: Config, speaking: Speaking = english) -> None:
+        self._speaking = speaking
         self._config, self._directory = config, config.device.data_dir
         self._people = People(self._directory)
         self._tallies: tuple[tuple[int, int], Tallies] | None = None
         self._codes: dict[str, str] = {}
         self._types: tuple[float, dict[str, dict[str, str]]] = (-TYPES_S, {})
+
+    @property
+    def _language(self) -> Language:
+        return self._speaking()
 
     def prepare(self) -> None:
         """Somebody signed in, and will soon look for names."""
@@ -58,7 +64,9 @@ class Records:
                 return {"guests": [], "more": False, "ready": False}
             names = tickets.event_names(listed)
             self._codes = {each.id: each.barcode for each in found[:MOST]}
-            guests = [guest_facts(each, names, passages(scans, listed, each.id)) for each in found[:MOST]]
+            guests = [
+                guest_facts(each, names, passages(scans, listed, each.id), self._language) for each in found[:MOST]
+            ]
         return {"guests": guests, "more": len(found) > MOST, "ready": True}
 
     def code_of(self, ticket_id: str) -> str:
@@ -74,8 +82,9 @@ class Records:
             found = tickets.by_id(listed, ticket_id, self.code_of(ticket_id)) if listed is not None else None
             if listed is None or found is None:
                 return None
-            guest = guest_facts(found, tickets.event_names(listed), passages(scans, listed, ticket_id))
-            return {"guest": guest, "history": history(Files(scans, listed, delivered), ticket_id, self._language)}
+            language, past = self._language, passages(scans, listed, ticket_id)
+            guest = guest_facts(found, tickets.event_names(listed), past, language)
+            return {"guest": guest, "history": history(Files(scans, listed, delivered), ticket_id, language)}
 
     def scan(self, seq: int, now: datetime) -> dict[str, Any] | None:
         with self._open(journal.reader) as scans:
@@ -85,8 +94,12 @@ class Records:
     def last_declined(self, now: datetime) -> dict[str, Any] | None:
         with self._open(journal.reader) as scans:
             last = past.last_declined(scans, LOOK_BACK) if scans is not None else None
-            found = known(scans, [last]) if scans is not None and last is not None else []
-        return scan_facts(found[0], now, self._language) if found else None
+            if scans is None or last is None:
+                return None
+            ticket = last.verdict.ticket
+            since = past.admitted_after(scans, ticket.id, last.seq) if ticket is not None else None
+            told = [stamp(scan.at) for scan in known(scans, [since] if since is not None else [])]
+            return scan_facts(known(scans, [last])[0], now, self._language, *told)
 
     def refused(self, now: datetime) -> list[dict[str, Any]]:
         """Return the oldest scans that the cloud refused, and why."""
@@ -125,7 +138,8 @@ class Records:
                 self._tallies = (basis, Tallies(since_ms))
             if scans is not None:
                 tallies.count(scans, self._tallies[1])
-        return figures(self._tallies[1], inside, now, self._language.say(OTHERS))
+        language = self._language
+        return figures(self._tallies[1], inside, now, language.say(OTHERS), lambda key: reason(key, language))
 
     def _basis(self, scans: sqlite3.Connection | None) -> tuple[int, int]:
         """Name the file and what is known of its clocks: what was counted by another is counted anew."""

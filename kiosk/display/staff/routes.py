@@ -5,7 +5,7 @@ and codes are in bodies only, never in an address. A request needs `Content-Type
 the page's own, at most 16 kB, and (but for `session` and `lock`) the cookie of a session. Nothing is kept by a browser.
 
 An error has a status of 400 and more and `{"error": KEY, "message": SENTENCE}`, to be shown as it is, in the door's
-language but where it names something:
+language:
 
     400 malformed · 401 signed_out, no_pin · 403 foreign, network, wrong_pin · 404 unknown · 409 (refused by the gate or
     sync, the key says why: `desk.py`, `errands.py`) · 413 too_long · 415 not_json · 429 locked, with `waitSeconds`
@@ -17,20 +17,25 @@ language but where it names something:
   signs in, else tells how it is. `leftSeconds` of the session, `waitSeconds` until a PIN is taken again |
 | lock | {} | {}: ends the session |
 | state | {} | {gate, sync: running or not, scanType, events: [{id, name}], locked, choices, scanners: [{name, kind,
-  connected, problem, hint, calibrate: what to type}], clock: {time, quality: `known` where the gate knows better than
-  the wall clock}, language, counts: {checkin, checkout, declined, inside}, tickets: {total, complete, ageSeconds},
-  outbox: {pending, …, refused}, lastDeclined: SCAN or null, leftSeconds}. Asking again and again keeps no session
-  open: this, and pictures, are no use of it |
+  label, connected, problem, hint, calibrate: what to type}], clock: {time, local, zone, quality: `known` where the gate
+  knows better than the wall clock, label, final: why nobody may say otherwise}, language, languages, counts: {checkin,
+  checkout, declined, inside}, tickets: {total, complete, ageSeconds}, outbox: {pending, …, refused}, lastDeclined: SCAN
+  or null, leftSeconds}. Asking again and again keeps no session open: this, and pictures, are no use of it |
 | scan | {code, type?} | {scan: SCAN, repeated}: a code that was typed, as the gate judges it |
 | find | {text} | {guests: [GUEST], more, ready}: at least three letters, words in any order; at most 50. `ready` false:
   the names are still being read, ask again in a second |
 | ticket | {ticketId} | {guest: GUEST, history: [{time, type, scanResult, reason, message, gate, lane, seq, delivery,
-  deliveryError, why, by}]}: newest first, other doors' scans among them, at most 50 |
+  deliveryLabel, deliveryError, why, by}]}: newest first, other doors' scans among them, at most 50 |
 | check | {ticketId, type, token} | {scan: SCAN, repeated}: in or out by hand, judged by all rules |
 | override | {seq, reason, token} | {scan: SCAN, repeated}: admit against a verdict that is `overridable` |
 | choices | {} or {choices: {scanType?, events?, ticketTypes?}} | {choices, locked, configured: {scanType, events:
   {id: [type] or null}}, events: [{id, name, types: [{id, name}]}]}: with `choices` sets them all, what is left out is
   as configured; `{"choices": {}}` is as configured altogether |
+| clock | {time, sure?} | {readings: [{time, local, zone}], doubt, done}: what is said to be the time here, such as
+  "2026-06-01T19:30", two `readings` in the hour that is there twice: ask again with one's `time`, and `sure`. `doubt`:
+  when scans were made already, by the network's time; local, without an offset |
+| language | {} or {language} | {language, languages: {chosen, configured, known: [name]}}: for this door, null for the
+  configured one |
 | outbox | {} | {states: {…}, refused: [SCAN with deliveryError]}: oldest first, at most 50 |
 | retry | {numbers} | {again: [seq]}: [] for all that were refused |
 | lists | {} | {events: [{id, name, tickets, complete, ageSeconds, shrunkTo}]} |
@@ -42,7 +47,8 @@ double click or after an answer that was lost, gets the first answer and does no
 `scan.scanResult == "approved"`: then it is on disk.
 
 SCAN: {seq, time, lane, type, scanResult, reason, headline, sign, message, name, ticketName, ticketId, area, row, seat,
-codeEnd, overridable}. GUEST: {ticketId, name, ticketName, eventId, event, status, area, row, seat, codeEnd, inside}.
+codeEnd, overridable, admittedSince: when, for `lastDeclined` only}. GUEST: {ticketId, name, ticketName, eventId, event,
+status, area, row, seat, codeEnd, inside}. What ends in `label` is the key beside it in words.
 
 `GET /staff/pictures/NAME.svg`, for an <img>: admissions, lanes, types, declines, inside. They need the session's
 cookie, hold no guest's name, and are drawn here: `pictures.py`. A page cannot put an SVG into itself, because it trusts
@@ -60,10 +66,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from kiosk.display.staff import pictures
+from kiosk.display.staff import machine, pictures
 from kiosk.display.staff.entrance import Entrance
 from kiosk.display.staff.overview import Overview
-from kiosk.display.staff.problem import Problem
+from kiosk.display.staff.problem import Problem, refused
 from kiosk.display.staff.programs import Programs, Silent
 from kiosk.display.staff.records import Records
 from kiosk.display.staff.workers import Busy, Workers
@@ -85,13 +91,14 @@ class Staff:
         self, entrance: Entrance, programs: Programs, records: Records, overview: Overview, now: Callable[[], Moment]
     ) -> None:
         self._entrance, self._programs, self._records, self._overview = entrance, programs, records, overview
-        self._now, self._language = now, entrance.language
+        self._now, self._speaking = now, entrance.speaking
         self._reading, self._counting = entrance.reading, Workers("staff-counts")
         self._asking = Workers("staff-asks", 2)
         self._asked: Mapping[str, Callable[[Facts], Awaitable[Facts]]] = {
             "state": self._state, "scan": self._scan, "find": self._find, "ticket": self._ticket,
             "check": self._check, "override": self._override, "choices": self._choices, "outbox": self._outbox,
             "retry": self._retry, "lists": self._lists, "accept": self._accept, "statistics": self._statistics,
+            "clock": self._clock, "language": self._language,
         }  # fmt: skip
 
     def routes(self) -> list[Route]:
@@ -104,13 +111,13 @@ class Staff:
         try:
             return await self._answer(request.path_params["name"], request)
         except Problem as problem:
-            return problem.answer(self._language)
+            return problem.answer(self._speaking())
         except Silent as error:
-            return Problem(503, error.program).answer(self._language)
+            return Problem(503, error.program).answer(self._speaking())
         except Busy:
-            return Problem(503, "busy").answer(self._language)
+            return Problem(503, "busy").answer(self._speaking())
         except (StoreError, sqlite3.Error, OSError, Refused):
-            return Problem(503, "not_readable").answer(self._language)
+            return Problem(503, "not_readable").answer(self._speaking())
 
     async def _answer(self, name: str, request: Request) -> Response:
         self._entrance.check(request)
@@ -136,12 +143,12 @@ class Staff:
             name = request.path_params["name"]
             if name not in pictures.pictures():
                 raise Problem(404, "unknown")
-            drawn = pictures.draw(name, await self._statistics({}), self._language)
+            drawn = pictures.draw(name, await self._statistics({}), self._speaking())
             return Response(drawn, media_type="image/svg+xml")
         except Problem as problem:
-            return problem.answer(self._language)
+            return problem.answer(self._speaking())
         except (Busy, StoreError, sqlite3.Error, OSError, Refused):
-            return Problem(503, "not_readable").answer(self._language)
+            return Problem(503, "not_readable").answer(self._speaking())
 
     # --- what is read ------------------------------------------------------------------------------------------------
 
@@ -198,7 +205,7 @@ class Staff:
         said = await self._asking.do(lambda: self._programs.gate(order))
         seq = said.get("seq")
         if not isinstance(seq, int):
-            raise _refused(said)
+            raise refused(said)
         scan = await self._reading.do(lambda: self._records.scan(seq, self._now().at))
         if scan is None:
             raise Problem(503, "not_readable")
@@ -209,8 +216,17 @@ class Staff:
             order = {"do": "choose", "choices": asked["choices"], "by": "staff"}
             said = await self._asking.do(lambda: self._programs.gate(order))
             if not said.get("done"):
-                raise _refused(said)
+                raise refused(said)
         return await self._reading.do(lambda: self._overview.choices() | {"events": self._records.events()})
+
+    async def _clock(self, asked: Facts) -> Facts:
+        text, sure = _text(asked, "time", MOST_ID), asked.get("sure") is True
+        return await self._asking.do(lambda: machine.clock(self._programs.gate, text, sure=sure))
+
+    async def _language(self, asked: Facts) -> Facts:
+        if "language" in asked:
+            await self._asking.do(lambda: machine.language(self._programs.gate, asked["language"]))
+        return await self._reading.do(self._overview.languages)
 
     # --- what sync does ----------------------------------------------------------------------------------------------
 
@@ -226,12 +242,8 @@ class Staff:
     async def _at_sync(self, order: Mapping[str, object]) -> Facts:
         said = await self._asking.do(lambda: self._programs.sync(order))
         if "refused" in said:
-            raise _refused(said)
+            raise refused(said)
         return said
-
-
-def _refused(said: Mapping[str, Any]) -> Problem:
-    return Problem(409, str(said.get("refused") or "refused"), str(said.get("message")))
 
 
 async def _body(request: Request) -> Facts:

@@ -6,25 +6,27 @@ import { say } from "../words.js";
 /**
  * @typedef {{seq: number, time: string, lane: string, type: string | null, scanResult: string, reason: string | null,
  *   headline: string, sign: string, message: string, name: string | null, ticketName: string | null, ticketId: string | null,
- *   area: string | null, row: string | null, seat: string | null, codeEnd: string | null, overridable: boolean,
+ *   area: string | null, row: string | null, seat: string | null, codeEnd: string | null, overridable: boolean, admittedSince?: string | null,
  *   untimed: boolean, practice: boolean, deliveryError?: string | null}} Scan
  * @typedef {{scan: Scan, repeated: boolean}} Judged
  * @typedef {{ticketId: string, name: string | null, ticketName: string | null, eventId: string, event: string | null,
- *   status: string | null, area: string | null, row: string | null, seat: string | null, codeEnd: string,
- *   inside: boolean}} Guest
+ *   status: string | null, statusLabel: string | null, area: string | null, row: string | null, seat: string | null,
+ *   codeEnd: string, inside: boolean}} Guest
  * @typedef {{time: string, type: string, scanResult: string, reason: string | null, message: string, gate: string | null,
- *   lane: string | null, seq: number | null, delivery: string | null, deliveryError: string | null, why: string | null,
- *   by: string | null}} Past
+ *   lane: string | null, seq: number | null, delivery: string | null, deliveryLabel: string | null,
+ *   deliveryError: string | null, why: string | null, by: string | null}} Past
  * @typedef {{scanType?: string | null, events?: string[] | null,
  *   ticketTypes?: Record<string, string[]> | null}} Chosen
  * @typedef {{choices: Chosen, locked: boolean,
  *   configured: {scanType: string, events: Record<string, string[] | null>},
  *   events: {id: string, name: string, types: {id: string, name: string | null}[]}[]}} Choices
- * @typedef {{name: string, kind: string, connected: boolean, problem: string | null, hint: string | null,
+ * @typedef {{name: string, kind: string, label: string, connected: boolean, problem: string | null, hint: string | null,
  *   calibrate: string | null}} Lane
  * @typedef {{pending: number, inflight: number, unknown: number, refused: number, local: number}} Outbox
+ * @typedef {{time: string, local: string, zone: string, quality: string, label: string, final: string | null}} Clock
+ * @typedef {{chosen: string | null, configured: string, known: string[]}} Languages
  * @typedef {{gate: boolean, sync: boolean, scanType: string, events: {id: string, name: string}[], locked: boolean,
- *   scanners: Lane[], clock: {time: string, quality: string}, language: string,
+ *   scanners: Lane[], clock: Clock, language: string, languages: Languages,
  *   counts: {checkin: number, checkout: number, declined: number, inside: number},
  *   tickets: {total: number, complete: boolean, ageSeconds: number | null} | null, outbox: Outbox | null,
  *   lastDeclined: Scan | null, leftSeconds: number}} State

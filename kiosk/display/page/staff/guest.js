@@ -113,7 +113,7 @@ function card(guest, decide) {
     facts([
       [say("Ticket"), guest.ticketName && name(guest.ticketName)],
       [say("Event"), guest.event && name(guest.event)],
-      [say("Status"), guest.status && name(guest.status)],
+      [say("Status"), guest.statusLabel && name(guest.statusLabel)],
       [say("Area"), guest.area && name(guest.area)],
       [say("Row"), guest.row && name(guest.row)],
       [say("Seat"), guest.seat && name(guest.seat)],
@@ -131,7 +131,7 @@ function history(past) {
 /** @param {Past} one */
 function line(one) {
   const approved = one.scanResult === "approved";
-  const where = [one.gate, one.lane, delivery(one)].filter(Boolean).join(" · ");
+  const where = [one.gate, one.lane, one.deliveryLabel].filter(Boolean).join(" · ");
   const why = one.why && say("Admitted because: {why} ({by})", { why: one.why, by: one.by ?? "" });
   return make(
     "li",
@@ -150,17 +150,4 @@ function line(one) {
     make("span", { class: "quiet" }, name(where)),
     one.deliveryError && make("span", { class: "wrong" }, name(one.deliveryError)),
   );
-}
-
-/** @param {Past} one */
-function delivery({ delivery }) {
-  const said = /** @type {Record<string, string>} */ ({
-    pending: say("to deliver"),
-    inflight: say("being delivered"),
-    unknown: say("delivery in doubt"),
-    acked: say("delivered"),
-    refused: say("refused by the cloud"),
-    local: say("not for the cloud"),
-  });
-  return delivery && (said[delivery] ?? delivery);
 }

@@ -133,6 +133,6 @@ function row(guest, click) {
 /** @param {Guest} guest */
 export function badge(guest) {
   const text =
-    guest.status && guest.status !== "VALID" ? guest.status : guest.inside ? say("Inside") : say("Not inside");
+    guest.status && guest.status !== "VALID" ? guest.statusLabel : guest.inside ? say("Inside") : say("Not inside");
   return make("span", { class: guest.inside ? "badge in" : "badge" }, name(text));
 }

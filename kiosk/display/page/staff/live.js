@@ -1,7 +1,7 @@
 // @ts-check
 // What happens at the door while staff look at their own page: a line for each verdict, as long as it stands there.
 
-import { say } from "../words.js";
+import { language, say } from "../words.js";
 import { colourOf, faceOf } from "../verdict.js";
 import { element } from "../snapshot.js";
 import { fill, name } from "./make.js";
@@ -35,6 +35,7 @@ export function listen() {
 
 /** @param {Snapshot} snapshot */
 function hear(snapshot) {
+  if (snapshot.language !== language && !document.querySelector("dialog.question")) location.reload();
   known = snapshot.colours;
   const { shown } = snapshot;
   if (shown?.showing === showing) return;

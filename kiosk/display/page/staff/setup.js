@@ -3,8 +3,10 @@
 
 import { say } from "../words.js";
 import { over } from "./ask.js";
-import { button, facts, make, name, renew } from "./make.js";
-import { at } from "./times.js";
+import { button, facts, fill, make, name, renew, troubles } from "./make.js";
+import { inWords } from "./times.js";
+import { tongues } from "./tongue.js";
+import { tellTime } from "./watch.js";
 
 /** @typedef {import("./api.js").Lane} Lane */
 /** @typedef {import("./api.js").State} State */
@@ -13,7 +15,18 @@ import { at } from "./times.js";
 export function setup() {
   const lanes = make("div", { id: "lanes" });
   const clock = make("div", { id: "clock" });
-  const language = make("div", {});
+  const said = make("p", { class: "hint", role: "status" });
+  const tell = button(say("Set the clock"), () => telling(), "plain");
+  const language = make("div", { id: "language" });
+  const trouble = troubles();
+  /** @type {State["clock"] | null} */
+  let believed = null;
+
+  async function telling() {
+    if (!believed || !(await tellTime(believed))) return;
+    fill(said, say("The kiosk goes by this time now"));
+    document.dispatchEvent(new Event("recorded"));
+  }
   const root = make(
     "section",
     { id: "view-setup", class: "columns", "aria-labelledby": "title" },
@@ -21,8 +34,8 @@ export function setup() {
     make(
       "div",
       { class: "column" },
-      make("section", { class: "card" }, make("h2", {}, say("Clock")), clock),
-      make("section", { class: "card" }, make("h2", {}, say("Language and PIN")), language),
+      make("section", { class: "card" }, make("h2", {}, say("Clock")), clock, tell, said),
+      make("section", { class: "card" }, make("h2", {}, say("Language and PIN")), language, trouble, pin()),
     ),
   );
   return {
@@ -30,11 +43,13 @@ export function setup() {
     title: say("Set-up"),
     root,
     show: () => {},
-    clear: () => {},
+    clear: () => fill(said),
     hear: (state) => {
       renew(lanes, [state.gate, state.scanners], () => scanners(state));
-      renew(clock, state.clock, () => time(state.clock));
-      renew(language, state.language, () => other(state.language));
+      believed = state.clock;
+      tell.hidden = state.clock.final !== null;
+      renew(clock, { ...state.clock, time: null }, () => time(state.clock));
+      renew(language, state.languages, () => [tongues(state.languages, trouble)]);
     },
   };
 }
@@ -53,7 +68,7 @@ function lane(lane) {
     "div",
     { class: "list" },
     make("strong", {}, name(lane.name)),
-    make("span", { class: "quiet" }, lane.kind),
+    make("span", { class: "quiet" }, lane.label),
     make(
       "span",
       { class: lane.connected ? "badge in" : "badge wrong" },
@@ -105,7 +120,7 @@ function step(text, command = "") {
 }
 
 /** @param {State["clock"]} clock */
-function time({ time, quality }) {
+function time({ local, zone, quality, label, final }) {
   const known = /** @type {Record<string, string>} */ ({
     synced: say("It was set by the network or by somebody who knows"),
     known: say("The network or somebody has said what time it is, whatever this machine’s clock shows"),
@@ -114,22 +129,17 @@ function time({ time, quality }) {
   });
   return [
     facts([
-      [say("Time"), at(time)],
-      [say("Known"), quality],
+      [say("Time"), inWords(local)],
+      [say("Time zone"), zone],
+      [say("Known"), label],
     ]),
-    make("p", {}, known[quality] ?? quality),
-    !["synced", "known"].includes(quality) &&
-      told(say("Let the kiosk know, in a terminal of this machine"), 'kiosk clock set "2026-06-01 19:30"'),
+    make("p", {}, known[quality] ?? label),
+    final && make("p", { class: "hint" }, final),
   ];
 }
 
-/** @param {string} language */
-function other(language) {
-  return [
-    facts([[say("Language"), language]]),
-    told(say("It is display.language in kiosk.toml"), "kiosk check"),
-    told(say("Another PIN counts at once"), "kiosk pin"),
-  ];
+function pin() {
+  return told(say("Another PIN counts at once"), "kiosk pin");
 }
 
 /** @param {string} text @param {string} command */

@@ -12,6 +12,14 @@ export function at(stamp) {
   return when.toDateString() === new Date().toDateString() ? time : `${day} ${time}`;
 }
 
+/** A time without a zone, as a watch on the kiosk's wall shows it: as of 2026-06-01T19:30. @param {string} local */
+export function inWords(local) {
+  const when = new Date(`${local}:00Z`);
+  /** @type {Intl.DateTimeFormatOptions} */
+  const day = { timeZone: "UTC", weekday: "long", day: "numeric", month: "long", year: "numeric" };
+  return `${when.toLocaleDateString(language === "en" ? "en-GB" : language, day)}, ${local.slice(-5)}`;
+}
+
 /** @param {number} seconds */
 export function countdown(seconds) {
   const left = Math.max(0, Math.ceil(seconds));

@@ -6,6 +6,7 @@ import { say } from "../words.js";
 import { colourOf, faceOf, seat, shapeOf } from "../verdict.js";
 import { button, fill, make, name, sign } from "./make.js";
 import { colours } from "./live.js";
+import { at } from "./times.js";
 
 /** @typedef {import("./api.js").Judged} Judged */
 /** @typedef {import("./api.js").Scan} Scan */
@@ -59,6 +60,7 @@ function ticket(scan, place) {
 /** What can be done about a refusal. @param {Scan} scan @param {(() => void) | null} override */
 function way(scan, override) {
   if (scan.scanResult === "approved") return null;
+  if (scan.admittedSince) return make("p", {}, say("Admitted since, at {time}", { time: at(scan.admittedSince) }));
   if (scan.overridable && override) return button(say("Admit anyway"), override, "plain");
   return !scan.overridable && make("p", {}, say("No ticket is certain here: find the guest by name"));
 }
