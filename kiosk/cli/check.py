@@ -15,7 +15,7 @@ from kiosk.choices import Choices
 from kiosk.cli.options import Setup, with_setup
 from kiosk.config import MANY, Config
 from kiosk.settings import Joined, JoinedEvent, Settings
-from kiosk.store import alike
+from kiosk.store import alike, spoken
 from kiosk.store.alike import Ends
 from kiosk.store.outlook import Outlook
 from kiosk.words import plain
@@ -110,6 +110,8 @@ def _show_screen(config: Config, found: Settings | None) -> None:
     click.echo("[in force on the screen]")
     for name, joined in settings.appearance(config.display, config.gate, found).items():
         _say(SCREEN_KEYS.get(name, f"{name}_colour"), _text(joined.value), joined)
+    language = spoken.in_force(config)
+    _say("language", language.value, language)
 
 
 def _text(value: object) -> str:

@@ -19,6 +19,7 @@ import pydyf
 from kiosk import clock, languages, practice, words
 from kiosk.cli import sheet
 from kiosk.cli.options import Setup, with_setup
+from kiosk.store import spoken
 from kiosk.words import Language
 
 WIDTH, HEIGHT, MARGIN = 210.0, 297.0, 12.0
@@ -70,7 +71,7 @@ def command(setup: Setup, file: Path) -> None:
     kiosk drill-sheet practice.pdf
     kiosk drill on
     """
-    sheet.write_as(file, _FORMATS, draw(languages.read(setup.config.display.language), clock.now().at))
+    sheet.write_as(file, _FORMATS, draw(languages.read(spoken.in_force(setup.config).value), clock.now().at))
     click.echo(f"written: {file}; the codes work while practice is on: kiosk drill on", err=True)
 
 

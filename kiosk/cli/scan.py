@@ -14,7 +14,7 @@ from kiosk.cli.scans import describe
 from kiosk.errors import Refused
 from kiosk.model import Direction
 from kiosk.scanners import socket
-from kiosk.store import journal, past
+from kiosk.store import journal, past, spoken
 
 FIELDS = (
     "seq", "time", "barcode", "type", "scanResult", "reason", "message", "ticketId", "eventId", "ticketTypeId",
@@ -45,7 +45,7 @@ def command(setup: Setup, code: str, direction: str | None, as_json: bool) -> No
         raise Refused(str(answer["message"]))
     database = journal.reader(setup.config.device.data_dir)
     (scan,) = past.scans(database, [int(str(answer["seq"]))])
-    language = languages.read(setup.config.display.language)
+    language = languages.read(spoken.in_force(setup.config).value)
     row = describe(scan, language)
     if as_json:
         click.echo(json.dumps({name: row[name] for name in FIELDS}, ensure_ascii=False))

@@ -15,7 +15,7 @@ from kiosk.cli.options import Setup, with_setup
 from kiosk.dating import Stamp
 from kiosk.errors import NoListYet
 from kiosk.model import Anchor, ClockQuality, Scan
-from kiosk.store import anchors, dates, journal, ledger, past, turns
+from kiosk.store import anchors, dates, journal, ledger, past, spoken, turns
 from kiosk.store.database import from_ms, to_ms
 from kiosk.store.dates import Date
 from kiosk.words import Language
@@ -43,7 +43,7 @@ def rows(setup: Setup, since: int = 0) -> Iterator[dict[str, Any]]:
     except NoListYet:
         return
     scans, deliveries = past.scans_after(database, since), _Deliveries(setup, anchors.anchors(database))
-    language = languages.read(setup.config.display.language)
+    language = languages.read(spoken.in_force(setup.config).value)
     for batch in _batched(scans, 500):
         states, passed = deliveries.of(batch), turns.between(database, batch[0].seq, batch[-1].seq)
         for scan in batch:

@@ -9,6 +9,7 @@ from contextlib import closing
 import httpx
 
 from kiosk.model import Listed, Ticket
+from kiosk.store import spoken
 from kiosk.store.cache import Cache
 from kiosk.store.tickets import DEVICE_SETTINGS, ListState
 
@@ -81,7 +82,15 @@ def test_how_the_screen_looks_and_how_often_is_fetched_is_said_with_its_origin(k
         "  success_colour = green  (cloud)", "  declined_colour = red  (cloud)", "  repeated_colour = pink  (cloud)",
         "  highlighted_colour = blue  (default)", "  action_required_colour = orange  (default)",
         "  sound = false  (cloud)", "  haptic = true  (cloud)", "  scan_reveal_s = 3  (cloud)",
+        "  language = en  (default)",
     ]  # fmt: skip
+
+
+def test_a_language_that_staff_chose_is_shown_as_theirs(kiosk):
+    kiosk.file.write_text(kiosk.file.read_text().replace("[display]", '[display]\nlanguage = "nl"'))
+    assert kiosk.call("check").stdout.endswith("  language = nl  (file)\n")
+    spoken.write(kiosk.data_dir, "de")
+    assert kiosk.call("check").stdout.endswith("  language = de  (staff)\n")
 
 
 def test_a_name_from_the_cloud_cannot_draw_on_the_terminal(kiosk, cloud):

@@ -10,6 +10,7 @@ import pytest
 
 from kiosk import clock
 from kiosk.model import Anchor, Source
+from kiosk.store import audit
 from kiosk.store.journal import Journal
 
 
@@ -52,6 +53,27 @@ def test_a_running_gate_takes_it_up_and_status_tells_who_said_it(kiosk, eventual
     assert kiosk.status()["clock"] in {"guessed", "rtc", "synced"}
     assert "the time is known by" in kiosk.call("clock").stdout
     assert "the time is known by" in kiosk.call("status").stdout
+
+
+def test_who_said_it_is_written_down(kiosk):
+    kiosk.data_dir.mkdir()
+    kiosk.call("clock", "set", "2026-06-01 19:30+00:00")
+    (row,) = audit.read(kiosk.data_dir)
+    assert (row["action"], row["to"], row["program"]) == ("clock set", "2026-06-01T19:30:00.000Z", "kiosk clock")
+
+
+def test_a_word_that_counts_for_nothing_is_taken_and_that_is_said(kiosk):
+    assert "does not count" not in kiosk.call("clock", "set", "2026-06-01 19:30").stderr
+    with kiosk.saying("gate", clock={"quality": "guessed", "known": True, "source": "http-date"}):
+        done = kiosk.call("clock", "set", "2026-06-01 19:30")
+    assert "but this does not count: The network has said what time it is" in done.stderr
+
+
+@pytest.mark.parametrize(("said", "why"), [("2026-03-29 02:30", "there is none such"), ("2026-10-25 02:30", "an offset")])
+def test_a_time_that_is_there_twice_or_never_is_refused(kiosk, said, why):
+    done = kiosk.call("clock", "set", said, check=False, env={**os.environ, "TZ": "Europe/Berlin"})
+    assert (done.returncode, why in done.stderr) == (2, True)
+    assert not (kiosk.runtime_dir / "operator-clock.json").exists()
 
 
 def test_a_time_needs_no_quotes(kiosk):

@@ -82,8 +82,8 @@ class Records:
             found = tickets.by_id(listed, ticket_id, self.code_of(ticket_id)) if listed is not None else None
             if listed is None or found is None:
                 return None
-            language, past = self._language, passages(scans, listed, ticket_id)
-            guest = guest_facts(found, tickets.event_names(listed), past, language)
+            language, went = self._language, passages(scans, listed, ticket_id)
+            guest = guest_facts(found, tickets.event_names(listed), went, language)
             return {"guest": guest, "history": history(Files(scans, listed, delivered), ticket_id, language)}
 
     def scan(self, seq: int, now: datetime) -> dict[str, Any] | None:

@@ -300,4 +300,4 @@ def test_the_evening_is_shown_in_five_pictures_and_as_many_tables(desk):
     assert len(tables) == len(pictures())
     assert "manual\t1" in tables[2]
     assert "Standing\t1" in tables[3]
-    assert "invalid\t1" in tables[4]
+    assert "cancelled\t1" in tables[4]

@@ -307,7 +307,7 @@ def test_the_evening_is_told_in_numbers_and_drawn(page):
     found = page.ask("statistics")
     assert (found["checkin"], found["declined"], found["insideNow"]) == (1, 1, 1)
     assert found["perLane"] == [{"name": "manual", "number": 1}]
-    assert found["declines"] == [{"name": "invalid", "number": 1}]
+    assert found["declines"] == [{"name": "cancelled", "number": 1}]
     for name in ("admissions", "inside", "lanes", "types", "declines"):
         answer = page.client.get(f"/staff/pictures/{name}.svg")
         assert (answer.status_code, answer.headers["content-type"]) == (200, "image/svg+xml")
