@@ -55,7 +55,9 @@ def test_a_time_in_the_hour_that_is_put_forward_is_none(said):
         wristwatch.readings(said)
 
 
-@pytest.mark.parametrize("said", ["", " ", "19:30", "yesterday", "2026-06-01", "2026-06-31 10:00", "9999-12-31T23:59-12:00"])
+@pytest.mark.parametrize(
+    "said", ["", " ", "19:30", "yesterday", "2026-06-01", "2026-06-31 10:00", "9999-12-31T23:59-12:00"]
+)
 def test_what_is_no_time_is_refused(said):
     with pytest.raises(Refused, match="Needs a time such as"):
         wristwatch.readings(said)

@@ -69,7 +69,9 @@ def test_a_word_that_counts_for_nothing_is_taken_and_that_is_said(kiosk):
     assert "but this does not count: The network has said what time it is" in done.stderr
 
 
-@pytest.mark.parametrize(("said", "why"), [("2026-03-29 02:30", "there is none such"), ("2026-10-25 02:30", "an offset")])
+@pytest.mark.parametrize(
+    ("said", "why"), [("2026-03-29 02:30", "there is none such"), ("2026-10-25 02:30", "an offset")]
+)
 def test_a_time_that_is_there_twice_or_never_is_refused(kiosk, said, why):
     done = kiosk.call("clock", "set", said, check=False, env={**os.environ, "TZ": "Europe/Berlin"})
     assert (done.returncode, why in done.stderr) == (2, True)

@@ -44,9 +44,7 @@ def scan_facts(scan: Scan, now: datetime, language: Language, since: str | None 
     return {**facts, **more}
 
 
-def guest_facts(
-    ticket: Ticket, names: Mapping[str, str], history: list[Passage], language: Language
-) -> dict[str, Any]:
+def guest_facts(ticket: Ticket, names: Mapping[str, str], history: list[Passage], language: Language) -> dict[str, Any]:
     return {
         "ticketId": ticket.id,
         "name": short(ticket.name),

@@ -2,6 +2,7 @@
 
 import sqlite3
 from contextlib import closing
+from dataclasses import replace
 
 import pytest
 
@@ -9,6 +10,7 @@ from kiosk.calibration import TEXT
 from kiosk.cli import sheet
 from kiosk.display.staff.pictures import pictures
 from kiosk.store import audit, chosen
+from tests.display.staff.conftest import BOB
 
 pytestmark = [pytest.mark.needs("chromium"), pytest.mark.timeout(180)]
 
@@ -64,6 +66,30 @@ def test_the_last_declined_guest_is_admitted_with_a_reason_and_once(desk, venue)
     assert (row["by"], row["declined"]) == ("staff", "invalid")
     desk.open_guest("olsen", "Ølsen")
     desk.wait("#guest .past", "Admitted because: Paid at the box office (staff)")
+
+
+def test_who_was_admitted_since_is_not_offered_to_be_admitted_again(desk, venue):
+    venue.kiosk.scan("TKT-BOB-0002")
+    desk.press("Admit anyway", "#last")
+    desk.press("Paid at the box office")
+    desk.answer("Admit")
+    desk.wait("#last", "Admitted since, at")
+    assert desk.page.locator("#last button").count() == 0
+    assert "No ticket is certain" not in desk.page.locator("#last").inner_text()
+
+
+def test_nor_is_who_was_admitted_by_a_later_scan(desk, venue, eventually):
+    venue.kiosk.scan("TKT-BOB-0002")
+    desk.wait("#last", "Admit anyway")
+    venue.list_tickets(replace(BOB, status="VALID"))
+    eventually("he is let in", lambda: judged(venue))
+    desk.wait("#last", "Admitted since, at")
+    assert desk.page.locator("#last button").count() == 0
+
+
+def judged(venue):
+    venue.kiosk.call("scan", "TKT-BOB-0002", check=False)
+    return "ok" in reasons(venue.kiosk)
 
 
 # A double click that no browser has merged.
@@ -264,7 +290,7 @@ def test_scanners_clock_and_language_are_told_with_what_to_do(desk, venue):
     desk.wait("dialog.question", "kiosk calibrate --scanner left")
     desk.page.wait_for_function("() => document.querySelector('dialog img').naturalWidth > 0")
     desk.page.keyboard.press("Escape")
-    desk.wait("#clock", "kiosk clock set")
+    desk.wait("#clock", "timeslots cannot be checked")
     desk.wait("#view-setup", "kiosk pin")
     assert desk.page.locator("#lanes .badge.in").count() == 2
 
@@ -277,7 +303,8 @@ def test_a_clock_that_is_known_to_be_wrong_needs_nobody_any_more(venue, open_des
         desk.sign_in()
         desk.open("setup")
         desk.wait("#clock", "whatever this machine’s clock shows")
-        assert "kiosk clock set" not in desk.page.locator("#clock").inner_text()
+        assert "said by staff" in desk.page.locator("#clock").inner_text()
+        assert desk.page.get_by_role("button", name="Set the clock").count() == 1, "the last word counts"
 
 
 def test_the_code_to_calibrate_with_is_the_one_that_kiosk_calibrate_knows(desk, tmp_path):

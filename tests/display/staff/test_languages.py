@@ -1,5 +1,6 @@
 """The staff page in the door's language: a walk through its views in a real browser, and no English is left."""
 
+import calendar
 import re
 
 import httpx
@@ -11,8 +12,8 @@ pytestmark = [pytest.mark.needs("chromium"), pytest.mark.timeout(300)]
 
 DATA = [
     "Ada Öğünç", "Bob <b>Ølsen</b>", "Eve Ada Larsson", "Standing", "Backstage", "Event 1", "TKT-ADA-0001",
-    "gate-north-1", "manual", "left", "serial", "socket", "invalid", "INVALID", "VALID", "rtc", "synced", "guessed",
-    "xx",
+    "gate-north-1", "manual", "left", "xx", "UTC (UTC+00:00)", "Xx", "Deutsch", "English", "Español", "Français", "Italiano",
+    "Nederlands", *calendar.day_name[:], *calendar.month_name[1:],
 ]  # fmt: skip
 SAID = """() => {
   const found = [], front = document.querySelector('dialog[open]') ?? document.body;
@@ -62,6 +63,13 @@ def walk(desk, say, venue):
     desk.page.locator("#lanes button").click()
     yield "calibrate"
     desk.answer(say("Close"))
+    desk.press(say("Set the clock"))
+    desk.page.locator("dialog.question input").first.wait_for()
+    yield "set the clock"
+    desk.answer(say("Next"))
+    desk.page.locator("dialog.question").get_by_text(say("Yes, that is the time")).wait_for()
+    yield "set the clock, sure"
+    desk.answer(say("Cancel"))
     desk.open("numbers")
     desk.page.locator("summary").first.click()
     yield "numbers"

@@ -14,7 +14,7 @@ from kiosk.store import audit, chosen
 EVENT_ID = "62a1c0ffee0000000000e001"
 OTHER_ID = "62a1c0ffee0000000000e002"
 NAMES = ["state", "scan", "find", "ticket", "check", "override", "choices", "outbox", "retry", "lists", "accept",
-         "statistics"]  # fmt: skip
+         "statistics", "clock", "language"]  # fmt: skip
 
 
 def actions(kiosk):
