@@ -97,8 +97,8 @@ def test_a_time_before_what_the_network_said_is_doubted_and_taken(machine):
 
 @pytest.mark.parametrize(
     ("quality", "source", "why"),
-    [(ClockQuality.SYNCED, None, "synced"), (ClockQuality.RTC, None, "rtc"), (ClockQuality.GUESSED, Source.HTTP_DATE, "heard"),
-     (ClockQuality.GUESSED, Source.NTP, "heard")],
+    [(ClockQuality.SYNCED, None, "synced"), (ClockQuality.RTC, None, "rtc"),
+     (ClockQuality.GUESSED, Source.HTTP_DATE, "heard"), (ClockQuality.GUESSED, Source.NTP, "heard")],
 )  # fmt: skip
 def test_nobody_says_otherwise_than_who_knows_better(machine, quality, source, why):
     if source is not None:

@@ -2,19 +2,23 @@
 
 import calendar
 import re
+import sqlite3
+from contextlib import closing
 
 import httpx
 import pytest
 
 from kiosk import languages
+from tests.display.staff.conftest import EVENT_ID
 
 pytestmark = [pytest.mark.needs("chromium"), pytest.mark.timeout(300)]
 
 DATA = [
     "Ada Öğünç", "Bob <b>Ølsen</b>", "Eve Ada Larsson", "Standing", "Backstage", "Event 1", "TKT-ADA-0001",
-    "gate-north-1", "manual", "left", "xx", "UTC (UTC+00:00)", "Xx", "Deutsch", "English", "Español", "Français", "Italiano",
-    "Nederlands", *calendar.day_name[:], *calendar.month_name[1:],
+    "gate-north-1", "manual", "left", "xx", "UTC (UTC+00:00)", "Xx", "Deutsch", "English", "Español",
+    "Français", "Italiano", "Nederlands", *calendar.day_name[:], *calendar.month_name[1:],
 ]  # fmt: skip
+CLOSED = "Mindestens eine Veranstaltung wählen: Ohne ist der Eingang geschlossen"
 SAID = """() => {
   const found = [], front = document.querySelector('dialog[open]') ?? document.body;
   const texts = document.createTreeWalker(front, NodeFilter.SHOW_TEXT);
@@ -150,6 +154,13 @@ def pattern(text):
         ("nothing", {}, "Nichts mit diesem Namen vorhanden"),
         ("override", {"seq": 7, "reason": "x", "token": "a"}, "Diesen Scan gibt es nicht"),
         ("accept", {"eventId": "e"}, "Die Übertragung antwortet nicht: `kiosk sync` starten"),
+        ("choices", {"choices": {"events": ["e-9"]}}, "Dieser Kiosk kennt keine Veranstaltung e-9"),
+        ("choices", {"choices": {"events": []}}, CLOSED),
+        ("choices", {"choices": {"ticketTypes": {EVENT_ID: []}}}, "Mindestens eine Ticketart wählen, oder alle"),
+        ("choices", {"choices": {"scanType": "sideways"}}, "Das kann nicht ausgewählt werden"),
+        ("language", {"language": "xx"}, "Dieser Kiosk spricht diese Sprache nicht"),
+        ("clock", {"time": "soon"}, "Eine Zeit wie „2026-06-01 19:30“ ist nötig"),
+        ("clock", {"time": "1999-01-01 10:00"}, "Stimmt das Jahr? Die Zeit muss ab 2026 und vor 2200 liegen"),
     ],
 )
 def test_what_cannot_be_done_is_said_in_the_doors_language(venue, eventually, name, asked, said):
@@ -163,3 +174,32 @@ def test_what_is_drawn_is_in_the_doors_language(venue, eventually):
     page = venue.open(eventually)
     drawn: httpx.Response = page.client.get("/staff/pictures/inside.svg")
     assert "<title>Drinnen im Zeitverlauf</title><desc>Heute Abend noch nichts</desc>" in drawn.text
+
+
+def test_what_sync_refuses_is_said_in_the_doors_language_with_what_it_names(venue, eventually):
+    speak(venue, "de")
+    page = venue.open(eventually)
+    venue.configure(gate="settings_from_cloud = false")
+    venue.kiosk.start("sync")
+    eventually("sync listens", (venue.kiosk.runtime_dir / "sync.sock").exists)
+    said = page.post("accept", {"eventId": "e"}).json()["message"]
+    assert said == "Diese Liste ist nicht geschrumpft: nichts zu übernehmen"
+    with closing(sqlite3.connect(venue.kiosk.data_dir / "ledger.db")) as database, database:
+        database.execute("DROP TABLE delivery")
+    said = page.post("retry", {"numbers": []}).json()["message"]
+    assert said == "Es konnte nicht festgehalten werden: no such table: delivery"
+
+
+def test_keys_are_said_in_words_of_the_doors_language(venue, eventually):
+    speak(venue, "de")
+    page = venue.open(eventually)
+    page.ask("scan", code="TKT-BOB-0002")
+    (guest,) = page.ask("find", text="olsen")["guests"]
+    assert (guest["status"], guest["statusLabel"]) == ("INVALID", "storniert")
+    (past,) = page.ask("ticket", ticketId="t-bob")["history"]
+    assert (past["delivery"], past["deliveryLabel"]) == ("pending", "zu senden")
+    assert page.ask("statistics")["declines"] == [{"name": "storniert", "number": 1}]
+    assert "storniert: 1</desc>" in page.client.get("/staff/pictures/declines.svg").text
+    state = page.ask("state")
+    assert [one["label"] for one in state["scanners"]] == ["serielle Schnittstelle", "vom Personal eingetippt"]
+    assert state["clock"]["label"] == "nicht gestellt"

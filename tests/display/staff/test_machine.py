@@ -188,7 +188,7 @@ def test_a_language_is_chosen_in_its_own_name_and_both_pages_speak_it(desk, venu
         speaks(desk.page, "de")
         speaks(door, "de")
         door.locator("#word").get_by_text("Bereit").wait_for()
-        desk.page.locator("#view-setup").get_by_text("Niemand hat die Uhrzeit gesagt").wait_for()
+        desk.page.locator("#view-setup").get_by_text("Niemand hat die Uhr gestellt").wait_for()
         assert desk.page.locator("#language [lang=de]").get_attribute("aria-pressed") == "true"
         venue.kiosk.stop("display")
         venue.kiosk.stop("gate")

@@ -69,6 +69,7 @@ def walk(size, venue, open_desk, eventually):
     desk.page.wait_for_function("() => document.querySelector('dialog img').naturalWidth > 0")
     yield "calibrate", desk
     desk.answer("Close")
+    yield from setting(desk)
     desk.open("numbers")
     desk.page.wait_for_selector("#figures img")
     desk.page.wait_for_function("() => [...document.querySelectorAll('#figures img')].every((each) => each.complete)")
@@ -92,6 +93,7 @@ def scanning(desk, venue):
     yield "override", desk
     desk.answer("Admit")
     desk.wait(".result", "Admitted by staff")
+    desk.wait("#last", "Admitted since")
     yield "override-done", desk
     desk.type_code("NOBODYKNOWS")
     desk.wait(".result", "No ticket is certain")
@@ -182,6 +184,23 @@ def delivering(desk, venue, eventually):
     desk.wait("dialog.question", "Sync does not answer")
     yield "list-no-sync", desk
     desk.answer("Cancel")
+
+
+def setting(desk):
+    desk.press("Set the clock")
+    yield "clock-set", desk
+    desk.page.get_by_label("Year", exact=True).fill("2031")
+    desk.answer("Next")
+    desk.wait("dialog", "Yes, that is the time")
+    yield "clock-sure", desk
+    desk.answer("Yes, that is the time")
+    desk.wait("#clock", "said by staff")
+    yield "clock-told", desk
+    desk.press("Deutsch", "#language")
+    desk.page.wait_for_selector("html[lang=de] #language [lang=de][aria-pressed=true]")
+    yield "language-chosen", desk
+    desk.press("English", "#language")
+    desk.page.wait_for_selector("html[lang=en] #language [lang=en][aria-pressed=true]")
 
 
 def in_trouble(desk, venue):
