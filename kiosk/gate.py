@@ -350,6 +350,7 @@ class Gate:
         except NotRecorded as error:
             if str(error) != self.fault:  # else it is known, and on the screen
                 log.warning("the journal could not be tidied: %s", error)
+            self.fault = str(error)
 
 
 def _unrecorded(notice: Notice) -> Answer:
