@@ -275,8 +275,13 @@ class Gate:
         return not self._look_up(replace(case.reading, code=code), case.rules).unknown
 
     def _has_news(self, held: Answer, case: Case, lookup: Lookup) -> bool:
-        """Whoever was told to scan again is judged anew as soon as there is more to say."""
-        if held.scan is None or not held.scan.verdict.unanswered:
+        """Whoever was told to scan again is judged anew as soon as there is more to say; so is a code for practice once
+        it has begun or ended.
+        """
+        verdict = held.scan.verdict if held.scan is not None else None
+        if verdict is not None and verdict.reason is Reason.PRACTICE:
+            return (verdict.played is not None) != self.practice.on(case.reading.moment.boottime_ns)
+        if verdict is None or not verdict.unanswered:
             return False
         return self._waiting.answered(case) or not lookup.unknown
 
@@ -345,6 +350,7 @@ class Gate:
         except NotRecorded as error:
             if str(error) != self.fault:  # else it is known, and on the screen
                 log.warning("the journal could not be tidied: %s", error)
+            self.fault = str(error)
 
 
 def _unrecorded(notice: Notice) -> Answer:

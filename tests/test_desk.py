@@ -10,6 +10,7 @@ from kiosk.desk import FINAL, OVERRIDE_WITHIN_S, Desk
 from kiosk.errors import NotRecorded, Refused
 from kiosk.gate import Gate
 from kiosk.model import (
+    Annulment,
     Direction,
     EventRules,
     Listed,
@@ -204,6 +205,16 @@ def test_who_was_admitted_since_is_not_admitted_again(door):
     seq = door.record(Reason.TOO_EARLY, ADA).seq
     door.do("check", 1.0, ticketId="t-1", token="x")
     assert door.override(seq, seconds=2.0).facts["refused"] == "admitted_since"
+
+
+def test_an_override_that_was_taken_back_may_be_made_once_more_and_is_one_more_scan(door):
+    seq = door.scan("TKT-BOB2").scan.seq
+    first = door.override(seq).scan
+    door.gate.take(Reading("manual", "", b"", moment(2.0), annuls=Annulment(first.seq, force=True)))
+    again = door.override(seq, token="b", seconds=3.0)
+    assert (again.scan.verdict.reason, again.repeated) == (Reason.OVERRIDDEN, False)
+    assert again.scan.seq > first.seq, "nobody is told of an admission that is not in force"
+    assert door.override(seq, token="c", seconds=4.0).scan.seq == again.scan.seq
 
 
 def test_an_override_wants_a_reason_a_declined_scan_and_an_open_gate(door):

@@ -5,6 +5,7 @@ import logging
 import os
 import re
 import resource
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -675,6 +676,22 @@ def test_a_journal_that_cannot_be_tidied_stops_nobody(tmp_path, pen, eventually,
     assert "could not be tidied" in caplog.text
 
 
+def test_a_door_that_can_record_nothing_says_so_before_anybody_comes_and_says_it_once(tmp_path, pen, caplog):
+    beats, faults = [], []
+    with closing(TicketList(tmp_path)) as tickets:
+        gate = Gate(Diary(), tickets, lambda: RULES, hold_off_s=HOLD_OFF_S)
+
+        def beat() -> None:
+            beats.append(1)
+            faults.append(gate.fault)
+            if len(beats) == 4:
+                gate.stop()
+
+        gate.run(beat)
+    assert faults[-1] == "journal.db: full"
+    assert caplog.text.count("could not be tidied") == 1
+
+
 # --- the program -----------------------------------------------------------------------------------------------------
 
 
@@ -842,6 +859,12 @@ def test_a_full_disk_at_the_running_gate_is_see_staff_and_heals_by_itself(progra
     resource.prlimit(process.pid, resource.RLIMIT_FSIZE, usual)
     assert program.scan(ADA.barcode)["seq"] == 2
     eventually("the fault is gone", lambda: not pulse.feel(program.runtime_dir, "gate")["fault"])
+
+
+def test_a_gate_whose_files_are_gone_is_not_ready_though_nobody_has_come(program, listed, eventually):
+    program.open()
+    shutil.rmtree(program.data_dir)
+    eventually("the fault shows", lambda: (pulse.feel(program.runtime_dir, "gate") or {}).get("fault"))
 
 
 def program_shown(program):

@@ -155,6 +155,23 @@ def test_a_card_held_before_the_scanner_is_recorded_once_whatever_it_plays(door)
     assert [door.scan(code, number * 0.5).repeated for number, code in enumerate(codes)] == [False, True, True]
 
 
+def test_a_card_that_stays_before_the_scanner_is_judged_anew_when_practice_ends_or_begins(door):
+    assert door.scan("PRACTICE-WELCOME").scan.verdict.result is Result.APPROVED
+    door.gate.practice.begin(moment().boottime_ns, 0)
+    over = door.scan("PRACTICE-WELCOME", 1.0)
+    assert (over.repeated, over.scan.verdict.result, over.scan.verdict.played) == (False, Result.DECLINED, None)
+    door.gate.practice.begin(moment(2.0).boottime_ns, 60)
+    assert door.scan("PRACTICE-WELCOME", 2.0).scan.verdict.played is Reason.OK
+
+
+def test_a_gate_that_was_restarted_does_not_go_on_practising(door):
+    door.scan("PRACTICE-WELCOME")
+    restarted = Gate(door.journal, door.tickets, lambda: Rules({EVENT: EventRules()}), hold_off_s=3.0)
+    restarted.remember(moment(1.0))
+    again = restarted.take(Reading("left", "PRACTICE-WELCOME", b"PRACTICE-WELCOME", moment(1.0)))
+    assert again.scan.verdict.result is Result.DECLINED
+
+
 def test_half_a_card_is_what_it_is_unreadable(door):
     answer = door.scan("PRACTICE-WELCOME", flaw=decode.HALF)
     assert answer.scan.verdict.reason is Reason.UNREADABLE

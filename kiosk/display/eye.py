@@ -98,7 +98,8 @@ class Eye:
         away = now.boottime_ns - self._looked_ns > GAP_NS
         self._looked_ns = now.boottime_ns
         if self._stage is None or away or (newest and not self._stage.newest):
-            self._stage = Stage(newest, beat)
+            older = self._stage.newest if self._stage is not None and not away else None
+            self._stage = Stage(newest, beat, older)
             self._show_recent(newest, now)
         else:
             for cue in self._stage.follow(newest, beat):

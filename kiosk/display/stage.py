@@ -67,10 +67,11 @@ class _Mark:
 class Stage:
     """Follows the journal and the gate from here on; what was before is not news."""
 
-    def __init__(self, newest: int, beat: Beat | None) -> None:
+    def __init__(self, newest: int, beat: Beat | None, older: int | None = None) -> None:
+        """`older`: the newest row of a moment ago, where that is known; the turns about those since are no repeats."""
         self.newest = newest
         self._last: int | None = newest
-        self._mark = _mark(beat, newest) if beat is not None else _Mark(0, 0, newest)
+        self._mark = _mark(beat, newest) if beat is not None else _Mark(0, 0, newest if older is None else older)
 
     def follow(self, newest: int, beat: Beat | None) -> list[Cue]:
         """Return what is to be shown now, what wins on its lane last; nothing where nothing is new.

@@ -34,6 +34,13 @@ class Admitted:
     at_ns: int
 
 
+@dataclass(frozen=True, slots=True)
+class TakenBack:
+    """A scan whose admission is taken back."""
+
+    seq: int
+
+
 class Passing:
     """Who was admitted and has not gone through yet."""
 
@@ -43,6 +50,10 @@ class Passing:
 
     def admit(self, admitted: Admitted) -> None:
         self._waiting.append(admitted)
+
+    def forget(self, seq: int) -> None:
+        """Wait for this one no more: else whoever comes next would pass in their name."""
+        self._waiting = deque((each for each in self._waiting if each.seq != seq), MOST_WAITING)
 
     def turned(self) -> Admitted | None:
         """Return who has gone through, None where nobody was admitted."""
@@ -77,7 +88,7 @@ class Turnstile:
     ) -> None:
         self.name, self._lanes, self._open, self._passed = name, lanes, open_, passed
         self._passing = Passing(timeout_s)
-        self._news: queue.SimpleQueue[Admitted | int | None] = queue.SimpleQueue()
+        self._news: queue.SimpleQueue[Admitted | TakenBack | int | None] = queue.SimpleQueue()
         self._over = threading.Event()
         self._missed: Admitted | None = None
         self._unasked = 0
@@ -90,9 +101,9 @@ class Turnstile:
 
     def show(self, lane: str, answer: Answer) -> None:
         """Wait for whoever is admitted; forget of whom it was taken back."""
-        missed, annulled = self._missed, _annulled(answer)
-        if missed is not None and missed.seq == annulled:
-            self._missed = None
+        annulled = _annulled(answer)
+        if annulled is not None:
+            self._news.put(TakenBack(annulled))
         concerned = not self._lanes or lane in self._lanes
         if answer.scan is not None and concerned and passage(answer) is not None and self.problem is None:
             self._news.put(Admitted(answer.scan.seq, lane, boottime_ns()))
@@ -144,8 +155,15 @@ class Turnstile:
             self._passed(late.seq, Passed.TIMED_OUT)
         if isinstance(news, Admitted):
             self._passing.admit(news)
+        elif isinstance(news, TakenBack):
+            self._forget(news.seq)
         elif news is not None:
             self._turn()
+
+    def _forget(self, seq: int) -> None:
+        self._passing.forget(seq)
+        if self._missed is not None and self._missed.seq == seq:
+            self._missed = None
 
     def _turn(self) -> None:
         """Somebody went through: whoever was admitted, or, where nobody waits, the last one who was late."""

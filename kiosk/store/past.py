@@ -111,10 +111,11 @@ def scans(database: sqlite3.Connection, numbers: Iterable[int]) -> list[Scan]:
 
 
 def admitted_after(database: sqlite3.Connection, ticket_id: str, seq: int) -> Scan | None:
-    """Return the ticket's first approved check-in after this scan."""
+    """Return the ticket's first approved check-in after this scan that was not taken back."""
     query = (
-        f"SELECT {COLUMNS} FROM scan WHERE ticket_id = ? AND result = 'approved' AND type = 'checkin' AND seq > ? "  # noqa: S608
-        "ORDER BY seq LIMIT 1"
+        f"SELECT {COLUMNS} FROM scan WHERE ticket_id = ?1 AND result = 'approved' AND type = 'checkin' AND seq > ?2 "  # noqa: S608
+        f"AND CAST(seq AS TEXT) NOT IN (SELECT facts ->> '{ANNULS}' FROM scan "
+        "WHERE ticket_id = ?1 AND result = 'approved' AND reason = 'annulled') ORDER BY seq LIMIT 1"
     )
     row = database.execute(query, (ticket_id, seq)).fetchone()
     return as_scan(row) if row is not None else None

@@ -151,6 +151,16 @@ def test_a_code_that_stays_before_the_scanner_keeps_its_verdict(door, eye):
     assert (again.facts["repeated"], again.since_ns > first.since_ns) == (False, True)
 
 
+def test_the_first_scan_of_a_new_journal_is_shown_once(door, eye):
+    door.fall_silent()
+    eye.look(clock.now())
+    door.scan()
+    eye.look(clock.now())
+    door.beat()
+    assert facts(eye.look(later(1.2)))["shown"]["repeated"] is False
+    assert facts(eye.look(later(3.2)))["shown"] is None
+
+
 def test_a_repeat_a_while_later_is_called_a_repeat(door, eye):
     eye.look(clock.now())
     scan = door.scan()

@@ -47,6 +47,10 @@ def test_a_row_after_a_start_between_commit_and_beat_is_no_repeat():
     assert cues(Stage(6, turn(9, 5)), (6, turn(10, 6))) == [[]]
 
 
+def test_the_first_row_of_all_is_no_repeat_once_its_beat_comes():
+    assert cues(Stage(1, None, older=0), (1, turn(1, 1)), (1, turn(2, 1))) == [[], [Cue(1, repeated=True)]]
+
+
 def test_a_repeat_on_the_other_lane_shows_the_older_row():
     assert Stage(6, turn(10, 6)).follow(6, turn(11, 5)) == [Cue(5, repeated=True)]
 

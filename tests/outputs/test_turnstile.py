@@ -84,14 +84,31 @@ def test_who_does_not_pass_in_time_is_missed_and_has_passed_if_they_do_so_late(g
     assert (door.turnstile.facts()["missed"], door.turnstile.facts()["unasked"]) == (None, 0)
 
 
-def test_one_that_was_taken_back_is_missed_no_more(gate, answers):
+def taken_back(answers, annuls, seq):
+    return answers(Reason.ANNULLED, Direction.CHECKOUT, seq=seq, facts={ANNULS: str(annuls)})
+
+
+def test_one_that_was_taken_back_is_missed_no_more(gate, answers, eventually):
     door = gate(0.05)
     door.turnstile.show("left", answers(seq=7))
     door.said.get(timeout=30)
-    door.turnstile.show("manual", answers(Reason.ANNULLED, Direction.CHECKOUT, seq=8, facts={ANNULS: "6"}))
-    assert door.turnstile.facts()["missed"] is not None
-    door.turnstile.show("manual", answers(Reason.ANNULLED, Direction.CHECKOUT, seq=9, facts={ANNULS: "7"}))
-    assert door.turnstile.facts()["missed"] is None
+    door.turnstile.show("manual", taken_back(answers, 6, seq=8))
+    door.turnstile.show("left", answers(seq=9))
+    assert door.said.get(timeout=30) == (9, Passed.TIMED_OUT)
+    door.turnstile.show("manual", taken_back(answers, 7, seq=10))
+    assert door.turnstile.facts()["missed"] == {"seq": 9, "lane": "left"}
+    door.turnstile.show("manual", taken_back(answers, 9, seq=11))
+    eventually("it is missed no more", lambda: door.turnstile.facts()["missed"] is None)
+
+
+def test_one_that_is_taken_back_in_time_is_waited_for_no_more(gate, answers):
+    door = gate()
+    door.turnstile.show("left", answers(seq=7))
+    door.turnstile.show("manual", taken_back(answers, 7, seq=8))
+    door.turnstile.show("left", answers(seq=9))
+    door.turn()
+    assert door.said.get(timeout=30) == (9, Passed.TURNED), "the next guest passes in their own name"
+    assert door.turnstile.facts()["unasked"] == 0
 
 
 @pytest.mark.parametrize(

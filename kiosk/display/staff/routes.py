@@ -266,15 +266,20 @@ async def _body(request: Request) -> Facts:
 
 def _text(asked: Facts, name: str, most: int) -> str:
     text = asked.get(name)
-    if not isinstance(text, str) or not text.strip():
+    if not isinstance(text, str) or not text.strip() or not _is_whole(text):
         raise Problem(400, "malformed")
     if len(text) > most:
         raise Problem(413, "too_long")
     return text
 
 
+def _is_whole(text: str) -> bool:
+    """JSON may hold half of a surrogate pair, which nothing else can: no file, no hash, no answer."""
+    return not any("\ud800" <= letter <= "\udfff" for letter in text)
+
+
 def _direction(asked: Facts) -> str | None:
     kind = asked.get("type")
-    if kind not in {None, "checkin", "checkout"}:
+    if kind is not None and kind not in ("checkin", "checkout"):  # anything may stand there, a list too
         raise Problem(400, "malformed")
-    return kind
+    return str(kind) if kind is not None else None

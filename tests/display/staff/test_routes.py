@@ -69,7 +69,7 @@ def test_another_pin_ends_every_session(page, venue):
 
 @pytest.mark.parametrize(
     "headers",
-    [{"Origin": "http://evil.example"}, {"Origin": "null"}, {"Origin": ""}, {"Origin": "http://127.0.0.1:1"},
+    [{"Origin": "http://evil.example"}, {"Origin": "null"}, {"Origin": ""}, {"Origin": "http://127.0.0.1:1"}, {"Origin": "http://[::1"},
      {"Sec-Fetch-Site": "cross-site"}, {"Sec-Fetch-Site": "same-site"}],
 )  # fmt: skip
 def test_a_foreign_page_can_ask_nothing_not_even_with_the_cookie(page, headers):
@@ -89,6 +89,18 @@ def test_only_json_of_a_bounded_size_from_a_known_host_is_read(page):
     answer = page.post("state")
     assert answer.headers["cache-control"] == "no-store"
     assert "default-src 'self'" in answer.headers["content-security-policy"]
+
+
+@pytest.mark.parametrize(
+    ("name", "asked"),
+    [("session", {"pin": "\ud800"}), ("ticket", {"ticketId": "t\udfff"}), ("find", {"text": "ada\ud83d"}),
+     ("scan", {"code": "\ud800"}), ("scan", {"code": "TKT", "type": []}), ("scan", {"code": "TKT", "type": {}})],
+)  # fmt: skip
+def test_what_no_page_of_ours_sends_is_not_understood_and_leaves_no_trace_in_the_log(page, venue, name, asked):
+    body, as_json = json.dumps(asked).encode("ascii"), {"Content-Type": "application/json"}
+    answer = page.client.post(f"/staff/api/{name}", content=body, headers=as_json)
+    assert (answer.status_code, answer.json()["error"]) == (400, "malformed")
+    assert "Traceback" not in (venue.kiosk.directory / "display.log").read_text(encoding="utf-8")
 
 
 def test_wrong_pins_lock_all_out_for_a_while_that_outlives_the_display(venue, eventually):
