@@ -4,6 +4,7 @@
     {"do": "override", "seq": …, "reason": …, "by": …, "token": …}                  a declined scan
     {"do": "choose", "choices": {…}, "by": …}                                       `choices.py`
     {"do": "drill", "minutes": …, "by": …}                                          practice: 0 ends it
+    {"do": "calibrate", "scanner": …, "step": …, "by": …}                           `workbench.py`
     {"do": "try"} · {"do": "signed in"}                                             counts PINs that are tried
 
 The answer is the one to a code, `{"seq", "message", "repeated"}`, and `refused` names why nothing was done. A check is
@@ -76,6 +77,8 @@ class Desk:
     note: Callable[..., None]
     attempts: Attempts = field(default_factory=Attempts)
     practice: Practice = field(default_factory=Practice)
+    calibrate: Callable[[Mapping[str, Any], str, int], Mapping[str, object]] | None = None
+    """Raises Refused, KeyError."""
     _done: dict[str, Answer] = field(default_factory=dict)
 
     def serve(self, reading: Reading, order: Order, door: Door) -> Answer:
@@ -94,6 +97,7 @@ class Desk:
             "override": lambda reading, words, door: self._once(words, lambda: self._override(reading, words, door)),
             "drill": lambda reading, words, _door: self._drill(reading.moment, words),
             "choose": lambda _reading, words, _door: self._choose(words),
+            "calibrate": lambda reading, words, _door: self._calibrate(reading.moment, words),
             "try": lambda reading, _words, _door: self._try(reading.moment),
             "signed in": lambda _reading, _words, _door: self._signed_in(),
         }
@@ -151,6 +155,15 @@ class Desk:
         except Refused as error:
             return Answer(None, str(error), facts={"refused": "choice"})
         return Answer(None, "", facts={"done": True})
+
+    def _calibrate(self, now: Moment, words: Mapping[str, Any]) -> Answer:
+        if self.calibrate is None:
+            return refuse("malformed")
+        try:
+            facts = self.calibrate(words, _plain(words.get("by") or "staff", 32), now.boottime_ns)
+        except Refused as error:
+            return Answer(None, str(error), facts={"refused": "calibration"})
+        return Answer(None, "", facts=facts)
 
     def _try(self, moment: Moment) -> Answer:
         wait_s = self.attempts.begin(moment.boottime_ns)

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import polib
 
-from kiosk import desk, languages, standing, words
+from kiosk import blame, desk, languages, standing, words, workbench
 from kiosk.display.staff import figures, pictures, sayings
 from kiosk.sync import errands
 from kiosk.words import Plural, Text
@@ -27,6 +27,14 @@ from kiosk.words import Plural, Text
 TOLD: Mapping[str, Sequence[object]] = {
     "kiosk/desk.py": [desk.REFUSALS],
     "kiosk/standing.py": [standing.LOCKED],
+    "kiosk/workbench.py": [
+        workbench.REFUSALS,
+        workbench.CANCELLED,
+        workbench.NOTHING_CAME,
+        workbench.LOST,
+        workbench.FAILED,
+    ],
+    "kiosk/blame.py": [value for name, value in vars(blame).items() if name.isupper() and isinstance(value, str)],
     "kiosk/sync/errands.py": [errands.REFUSALS],
     "kiosk/display/staff/sayings.py": [sayings.SAYINGS],
     "kiosk/display/staff/pictures.py": [pictures.TITLES, pictures.NOTHING, pictures.COURSE],

@@ -11,7 +11,8 @@ import time
 import pytest
 
 from kiosk.calibration import TEXT, Found, Terminator, Wrong
-from kiosk.cli.calibrate import SETTLED_NS, collect, judge, report
+from kiosk.cli.calibrate import collect, report
+from kiosk.collection import SETTLED_NS, judge
 from kiosk.config import Scanner
 from kiosk.errors import Refused
 from tests.typist import ENTER, alt, press, typed
@@ -225,7 +226,7 @@ def calibrated(*batches, scanner=HID, stopped=lambda: False):
         heard = collect(source, 0.5, told.append, stopped)
     finally:
         source.close()
-    return judge(scanner, heard), told
+    return judge(heard, scanner.layout), told
 
 
 def lines(capsys, found, scanner=HID):
@@ -322,4 +323,4 @@ def test_a_scanner_that_never_stops_is_not_waited_for():
     heard = collect(source, 5.0, lambda _: None, lambda: False)
     source.close()
     assert 20_000 <= len(heard) < 21_000
-    assert isinstance(judge(HID, heard), Wrong)
+    assert isinstance(judge(heard, "us"), Wrong)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import shlex
 from typing import Any
 
 from pydantic import ValidationError
 
 from kiosk import clock, pulse, settings
+from kiosk.collection import KINDS
 from kiosk.config import Config
 from kiosk.display.snapshot import short
+from kiosk.display.staff import calibration
 from kiosk.model import ClockQuality, Moment, Source
 from kiosk.settings import Settings
 from kiosk.store import journal, ledger, ticketrows
@@ -99,14 +100,15 @@ class Overview:
 
 
 def _scanner(said: dict[str, Any]) -> dict[str, Any]:
-    """One lane; a scanner that can be set wrong comes with what finds out how it is set."""
+    """One lane; `calibrate` is the name by which a scanner that can be set wrong is calibrated."""
     name, kind = str(said.get("name")), str(said.get("kind"))
-    plugged = kind in {"serial", "hid", "hidpos"}
     return {
         "name": short(name),
         "kind": kind,
         "connected": bool(said.get("connected")),
         "problem": short(said.get("problem")),
         "hint": short(said.get("hint")),
-        "calibrate": f"kiosk calibrate --scanner {shlex.quote(name)}" if plugged else None,
+        "calibrate": name if kind in KINDS else None,
+        "calibrating": bool(said.get("calibrating")),
+        "calibrated": calibration.values(said.get("calibrated") or {}),
     }
