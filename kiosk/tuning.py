@@ -40,8 +40,7 @@ def tuning(scanner: Scanner, found: Found) -> Tuning:
     """Return what was found of a scanner as the configuration has it; patience that it has there is not taken away."""
     settings = found.settings()
     if scanner.kind == "serial" and not found.parity:
-        line = raw(scanner)
-        settings |= {"bits": line.bits, "parity": line.parity}
+        settings |= {key: new for key, _, new in changes(scanner, raw(scanner))}
     if int(settings.get("idle_ms", 0)) <= scanner.idle_ms:
         settings.pop("idle_ms", None)
     return Tuning(kind=scanner.kind, device=scanner.device, settings=settings)

@@ -84,6 +84,7 @@ class Workbench:
     lane: Callable[[Scanner], Lane]
     device: Callable[[Scanner], Callable[[], Device]]
     ears: Hands | None = None
+    wait_s: float = WAIT_S
     _scanners: list[Scanner] = field(init=False)
     _tunings: dict[str, Tuning] = field(init=False)
     _sessions: dict[str, _Session] = field(default_factory=dict)
@@ -126,7 +127,7 @@ class Workbench:
             raise Refused(REFUSALS["kind"])
         if session is not None and not session.trial.ended:
             return
-        trial = Trial(self.device(raw(scanner)), now_ns, WAIT_S)
+        trial = Trial(self.device(raw(scanner)), now_ns, self.wait_s)
         self._sessions[name] = _Session(now_ns // 1_000_000, scanner, trial)
         audit.note(self.directory, "calibration begun", by=by, scanner=name)
         self.ears.lend(name, trial)

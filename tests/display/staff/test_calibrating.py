@@ -1,6 +1,5 @@
 """A scanner is calibrated on the staff page while the gate runs: scanner on a pty, real gate, real browser."""
 
-import json
 import os
 import signal
 
@@ -55,7 +54,7 @@ def admitted(venue, eventually, code, sent, number):
 def test_what_one_scan_has_found_is_used_survives_the_gate_and_is_undone(desk, venue, begin, eventually):
     begin()
     desk.page.wait_for_function("() => document.querySelector('dialog img').naturalWidth > 0")
-    desk.wait("dialog.question", "this lane is no door")
+    desk.wait("dialog.question", "Nobody is admitted at this scanner")
     os.write(venue.kiosk.master, b"##" + CODE + b"\r\n")
     desk.wait("dialog.question", "This would change:")
     desk.wait("dialog.question", "“##”")

@@ -61,7 +61,7 @@ def walk(desk, say, venue):
     yield "setup"
     desk.page.locator("#lanes button").click()
     yield "calibrate"
-    desk.answer(say("Close"))
+    desk.answer(say("Cancel"))
     desk.open("numbers")
     desk.page.locator("summary").first.click()
     yield "numbers"

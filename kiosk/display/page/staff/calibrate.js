@@ -5,7 +5,7 @@
 import { say } from "../words.js";
 import { Problem, ask } from "./api.js";
 import { over, question } from "./ask.js";
-import { attempt, button, facts, fill, make, name, troubles } from "./make.js";
+import { attempt, button, facts, fill, make, troubles } from "./make.js";
 
 /** @typedef {import("./api.js").Lane} Lane */
 /** @typedef {import("./api.js").Setting} Setting */
@@ -86,7 +86,7 @@ export function calibrate(lane) {
   }
 
   over(dialog, () => {
-    if (running) ask("calibration", { scanner: lane.calibrate, step: "cancel" }).catch(() => {}); // else it ends by itself
+    if (running) ask("calibration", { scanner: lane.calibrate, step: "cancel" }).catch(() => {}); // it ends anyway
   });
   begin();
 }
@@ -97,13 +97,14 @@ function said(lane, { state, text, found = [], changes = [], notes = [] }) {
     return [
       make("p", {}, say("This is how the scanner sends its codes:")),
       facts(named(found)),
-      ...notes.map((note) => make("p", { class: "notice" }, name(note))),
+      ...notes.map((note) => make("p", { class: "notice sentence" }, note)),
       make("p", {}, changes.length > 0 ? say("This would change:") : say("Nothing is to be changed")),
       changes.length > 0 && facts(changes.map((one) => changed(one))),
     ];
   return [
-    make("p", { class: state === "wrong" || state === "ended" ? "notice" : "large" }, name(text ?? sentence(state, lane))),
-    RUNNING.includes(state) && make("p", { class: "hint" }, say("Until this is over this lane is no door: nobody is admitted at it")),
+    make("p", { class: text ? "notice sentence" : "large" }, text ?? sentence(state, lane)),
+    RUNNING.includes(state) &&
+      make("p", { class: "hint" }, say("Nobody is admitted at this scanner until this is over")),
   ];
 }
 
