@@ -66,8 +66,8 @@ def command(setup: Setup, name: str | None, sheet_file: Path | None, wait_s: flo
     scanner = _chosen(setup, name)
     if pulse.alive(pulse.feel(setup.config.device.runtime_dir, "gate")):
         raise Refused(
-            "the gate is running and holds the scanners: calibrate on the staff page, or systemctl stop kiosk-gate, and "
-            "start it afterwards"
+            "the gate is running and holds the scanners: calibrate on the staff page, or systemctl stop kiosk-gate, "
+            "and start it afterwards"
         )
     with closing(device(setup, scanner.name, tuning.raw)) as source:
         heard = _listen(scanner, source, wait_s)
