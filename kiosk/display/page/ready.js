@@ -102,6 +102,7 @@ function banners({ gate, tickets, outbox, disk, syncAlive, online, cloudProblem,
     ...gate.missed.map(({ lane, seq }) => say("Admitted, did not pass: “{lane}”, scan {seq}", { lane, seq: String(seq) })),
     ...gate.outputs.map((name) => say("“{name}” does not work", { name })),
     ...missing.map(({ name }) => say("Scanner “{name}” is missing", { name })),
+    ...calibrating.map(({ name }) => say("Scanner “{name}” is being calibrated", { name })),
     outbox?.refused &&
       say(["{count} scan was refused by the cloud", "{count} scans were refused by the cloud"], { count: outbox.refused }),
     !tickets && say("The ticket list cannot be read"),
@@ -112,7 +113,6 @@ function banners({ gate, tickets, outbox, disk, syncAlive, online, cloudProblem,
   ];
   const worth = [
     open && tickets && !tickets.complete && say("The ticket list is incomplete"),
-    ...calibrating.map(({ name }) => say("Scanner “{name}” is being calibrated", { name })),
     gate.practice && say("Practice is on: the codes of the sheet play"),
     disk,
     silenced && say("No sound: the browser wants --autoplay-policy=no-user-gesture-required"),
