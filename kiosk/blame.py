@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
 
 from kiosk.layouts import CHORDS, DIGITS, LAYOUTS, LEFT_ALT, SILENT
 
@@ -43,37 +44,58 @@ WRONG_LINE = (
     "set the scanner to 8 data bits and no parity, and `baudrate` here to the scanner's"
 )
 BAUD = "what came is not text, so the baud rate is wrong: set `baudrate` to what the scanner's handbook says"
+STRANGE_KEY = "the scanner presses key {key}, which types nothing: remove that prefix or suffix from it"
+NO_LAYOUT = (
+    'no layout fits; nearest is "{layout}", but {signs} came otherwise: set the scanner to a '
+    'keyboard that is known here ("us", say) or to ALT mode, from its handbook, and calibrate again'
+)
+ANOTHER = "this was another code, or only a part of the right one: scan the code that is shown here"
+ANOTHER_END = (
+    "this was another code, or only a part of the right one (it ends in {end}): scan the code that is shown here"
+)
+ALIKE = "{layouts} type every ASCII character alike: take the one that the scanner's handbook names"
+AIM = (
+    "the prefix is an AIM identifier, another one for each kind of barcode: "
+    "scan “no AIM ID” from the scanner's handbook rather than setting it here"
+)
 
 _ALIKE = 0.6
 """How much of the text must have come for the rest to be worth naming."""
 
 
-def keys(text: str, pressed: Sequence[int], codes: Mapping[str, str]) -> str:
+class Blame(NamedTuple):
+    """A sentence for whoever sets the scanner up, and what stands in its gaps."""
+
+    text: str
+    facts: Mapping[str, str] = {}
+
+    def __str__(self) -> str:
+        return self.text.format_map(self.facts)
+
+
+def keys(text: str, pressed: Sequence[int], codes: Mapping[str, str]) -> Blame:
     """Say why no layout reads the text from these keys; `codes` is what each layout reads."""
     if changed := _changed_case(text, codes.values()):
-        return changed
+        return Blame(changed)
     if strange := _strange(pressed):
-        return f"the scanner presses key {strange[0]}, which types nothing: remove that prefix or suffix from it"
+        return Blame(STRANGE_KEY, {"key": str(strange[0])})
     chords = CHORDS & set(pressed)
     if chords and not (chords == {LEFT_ALT} and DIGITS.keys() & set(pressed)):
-        return HELD
+        return Blame(HELD)
     nearest, code = max(codes.items(), key=lambda item: _alike(text, item[1]).ratio())
     if _alike(text, code).ratio() < _ALIKE:
         return _another(code)
-    return (
-        f'no layout fits; nearest is "{nearest}", but {_missing(text, code)} came otherwise: set the scanner to a '
-        'keyboard that is known here ("us", say) or to ALT mode, from its handbook, and calibrate again'
-    )
+    return Blame(NO_LAYOUT, {"layout": nearest, "signs": _missing(text, code)})
 
 
-def line(text: str, data: bytes, code: str) -> str:
+def line(text: str, data: bytes, code: str) -> Blame:
     """Say why the text is not among these bytes, of which `code` is the longest line."""
     if changed := _changed_case(text, [code]):
-        return changed
+        return Blame(changed)
     content = data.strip(b"\0\r\n\t\x02\x03")
     if content.isascii() and all(byte >= 32 for byte in content):
         return _another(code)
-    return WRONG_LINE if abs(len(data) - len(text) - 1) <= 1 else BAUD
+    return Blame(WRONG_LINE if abs(len(data) - len(text) - 1) <= 1 else BAUD)
 
 
 def _strange(pressed: Iterable[int]) -> list[int]:
@@ -102,6 +124,5 @@ def _missing(text: str, code: str) -> str:
     return " ".join(text[start:stop] for tag, start, stop, _, _ in changes if tag in {"replace", "delete"})
 
 
-def _another(code: str) -> str:
-    end = f" (it ends in {ascii(code[-4:])[1:-1]})" if code else ""
-    return f"this was another code, or only a part of the right one{end}: scan the code that is shown here"
+def _another(code: str) -> Blame:
+    return Blame(ANOTHER_END, {"end": ascii(code[-4:])[1:-1]}) if code else Blame(ANOTHER)

@@ -12,6 +12,7 @@ from enum import StrEnum
 from itertools import pairwise
 
 from kiosk import blame
+from kiosk.blame import Blame
 from kiosk.decode import STX, Frames
 from kiosk.keys import EV_KEY, EV_SYN, KEY_DOWN, SYN_DROPPED, Keys
 from kiosk.layouts import CAPS_LOCK, ENDS, LAYOUTS, SILENT, Layout
@@ -80,25 +81,29 @@ class Found:
             found["idle_ms"] = twice_ms
         return found
 
-    def advice(self) -> Iterator[str]:
+    def notes(self) -> Iterator[Blame]:
         """Yield what a person should know besides, a sentence each."""
         if self.terminator is Terminator.NONE:
-            yield blame.NO_END
+            yield Blame(blame.NO_END)
         if len(self.layouts) > 1:
-            names = " and ".join(f'"{name}"' for name in self.layouts)
-            yield f"{names} type every ASCII character alike: take the one that the scanner's handbook names"
+            yield Blame(blame.ALIKE, {"layouts": " and ".join(f'"{name}"' for name in self.layouts)})
         if self.prefix.startswith("]"):
-            yield (
-                "the prefix is an AIM identifier, another one for each kind of barcode: "
-                "scan “no AIM ID” from the scanner's handbook rather than setting it here"
-            )
+            yield Blame(blame.AIM)
+
+    def advice(self) -> Iterator[str]:
+        """Yield the same in English."""
+        return map(str, self.notes())
 
 
 @dataclass(frozen=True, slots=True)
 class Wrong:
     """What keeps the scanner's codes from being read, in one sentence, with what to do."""
 
-    problem: str
+    blame: Blame
+
+    @property
+    def problem(self) -> str:
+        return str(self.blame)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,10 +124,10 @@ def from_keys(heard: Sequence[tuple[int, KeyEvent]], prefer: str = "us") -> Foun
     `heard`: the events since the code was shown, each with the time since boot in nanoseconds.
     """
     if any(event[:2] == (EV_SYN, SYN_DROPPED) for _, event in heard):
-        return Wrong(blame.KEYS_DROPPED)
+        return Wrong(Blame(blame.KEYS_DROPPED))
     pressed = [code for _, (kind, code, value) in heard if kind == EV_KEY and value == KEY_DOWN and code not in SILENT]
     if set(pressed) <= ENDS.keys():
-        return Wrong(blame.NOTHING)
+        return Wrong(Blame(blame.NOTHING))
     lines = {name: _typed(heard, LAYOUTS[name]) for name in sorted(LAYOUTS, key=lambda name: name != prefer)}
     fitting = [name for name, found in lines.items() if any(line.whole for line in found)]
     if not fitting:
@@ -158,7 +163,7 @@ def _by_keys(
     ended = line.end < len(heard)
     terminator = _BY_KEY.get(heard[line.end][1][1], Terminator.ENTER) if ended else Terminator.NONE
     if problem := _problem(line, lines, ended=ended, end_first=end_first):
-        return Wrong(problem)
+        return Wrong(Blame(problem))
     prefix, _, suffix = line.reading.code.partition(TEXT)
     within = heard[: line.end + 1]
     caps_lock = any(event == (EV_KEY, CAPS_LOCK, KEY_DOWN) for _, event in within)
@@ -190,7 +195,7 @@ def from_bytes(heard: Sequence[tuple[int, bytes]]) -> Found | Wrong:
     if TEXT.encode() not in data and TEXT.encode() in seven:
         data, parity = seven, _parity(data)
     if not data.strip(b"\0\r\n\t\x02\x03"):
-        return Wrong(blame.NOTHING)
+        return Wrong(Blame(blame.NOTHING))
     lines = _sent(data)
     line = next((line for line in lines if TEXT in line.reading.code), None)
     if line is None:
@@ -198,7 +203,7 @@ def from_bytes(heard: Sequence[tuple[int, bytes]]) -> Found | Wrong:
     terminator = _terminator(data, line.end)
     ended = terminator is not Terminator.NONE
     if problem := _problem(line, lines, ended=ended, end_first=data[0] in _BY_BYTE):
-        return Wrong(problem)
+        return Wrong(Blame(problem))
     prefix, _, suffix = line.reading.code.partition(TEXT)
     slowest_ms = _slowest_ms([at_ns for at_ns, piece in heard for _ in piece][: line.end + 1])
     framed = STX in data[: line.end]

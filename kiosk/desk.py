@@ -5,6 +5,7 @@
     {"do": "choose", "choices": {…}, "by": …}                                       `choices.py`
     {"do": "drill", "minutes": …, "by": …}                                          practice: 0 ends it
     {"do": "clock", …} · {"do": "language", …}                                       `dials.py`
+    {"do": "calibrate", "scanner": …, "step": …, "by": …}                           `workbench.py`
     {"do": "try"} · {"do": "signed in"}                                             counts PINs that are tried
 
 The answer is the one to a code, `{"seq", "message", "repeated"}`, and `refused` names why nothing was done. A check is
@@ -83,6 +84,8 @@ class Desk:
     attempts: Attempts = field(default_factory=Attempts)
     practice: Practice = field(default_factory=Practice)
     dials: Mapping[str, Dial] = field(default_factory=dict)
+    calibrate: Callable[[Mapping[str, Any], str, int], Mapping[str, object]] | None = None
+    """Raises Refused, KeyError."""
     _done: dict[str, Answer] = field(default_factory=dict)
 
     def serve(self, reading: Reading, order: Order, door: Door) -> Answer:
@@ -93,7 +96,7 @@ class Desk:
         except NotRecorded as error:
             return refuse("not_recorded", why=str(error))
         except Refused as error:
-            key = "choice" if order.do == "choose" else order.do
+            key = {"choose": "choice", "calibrate": "calibration"}.get(order.do, order.do)
             return Answer(None, str(error), facts={"refused": key, **told(error.text, error.facts)})
         except (KeyError, ValueError, TypeError):
             return refuse("malformed")
@@ -104,6 +107,7 @@ class Desk:
             "override": lambda reading, words, door: self._once(words, lambda: self._override(reading, words, door)),
             "drill": lambda reading, words, _door: self._drill(reading.moment, words),
             "choose": lambda _reading, words, _door: self._choose(words),
+            "calibrate": lambda reading, words, _door: self._calibrate(reading.moment, words),
             "try": lambda reading, _words, _door: self._try(reading.moment),
             "signed in": lambda _reading, _words, _door: self._signed_in(),
             **{name: _turned(dial) for name, dial in self.dials.items()},
@@ -159,6 +163,11 @@ class Desk:
     def _choose(self, words: Mapping[str, Any]) -> Answer:
         self.choose(words["choices"], signed(words))
         return Answer(None, "", facts={"done": True})
+
+    def _calibrate(self, now: Moment, words: Mapping[str, Any]) -> Answer:
+        if self.calibrate is None:
+            return refuse("malformed")
+        return Answer(None, "", facts=self.calibrate(words, signed(words), now.boottime_ns))
 
     def _try(self, moment: Moment) -> Answer:
         wait_s = self.attempts.begin(moment.boottime_ns)

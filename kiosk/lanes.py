@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+from kiosk.errors import ScannerLost
 from kiosk.model import Direction, Moment, Reading
 
 log = logging.getLogger(__name__)
@@ -48,6 +49,18 @@ class Plugs(Protocol):
     def changed(self) -> bool: ...
 
 
+class Loan(Protocol):
+    """Has a lane's device for a while, in place of the door. `over` ends it, and is asked at `due_ns` at the latest.
+
+    `open` comes on a thread of its own, the rest on the ears'. `lose` tells that the device is not to be had.
+    """
+
+    def open(self) -> Scanner: ...
+    def due_ns(self) -> int: ...
+    def over(self, now_ns: int) -> bool: ...
+    def lose(self, problem: str) -> None: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Lane:
     """A way into the venue: a scanner's name and direction, and the recipe that opens its device."""
@@ -66,6 +79,7 @@ class Ear:
     lane: Lane
     scanner: Scanner | None = None
     opening: threading.Thread | None = None
+    loan: Loan | None = None
     retry_ns: int = 0
     problem: str | None = None
     over: bool = False
@@ -74,6 +88,11 @@ class Ear:
     flawed_ns: int = 0
     resting_ns: int = 0
     """Until when it is not read, because too much of it waits; 0 when it is."""
+
+    @property
+    def recipe(self) -> Callable[[], Scanner]:
+        """What opens its device now."""
+        return self.lane.open if self.loan is None else self.loan.open
 
     @property
     def missing(self) -> bool:
@@ -87,10 +106,30 @@ class Ear:
         due_ns = self.resting_ns or self.scanner.due_ns()
         return math.inf if due_ns is None else due_ns
 
+    def begin_anew(self) -> None:
+        """Forget how its device did: another hand has it, or it is set in another way."""
+        self.problem, self.retry_ns, self.halves, self.flaws_left = None, 0, 0, MOST_FLAWS
+
+    def state(self) -> dict[str, object]:
+        """Say how it does, for people. What is lent is no door, connected or not."""
+        return {
+            "name": self.lane.name,
+            "kind": self.lane.kind,
+            "device": self.lane.device,
+            "connected": self.scanner is not None and self.loan is None,
+            "calibrating": self.loan is not None,
+            "problem": self.problem,
+            "hint": self.hint(),
+        }
+
     def hint(self) -> str | None:
         """What a person should know of a scanner that is missing, or of little use."""
         missing = self.problem if self.scanner is None and not self.over else None
         return NO_END if self.halves >= HALVES else NOISE if self.flaws_left < 1 else missing
+
+    def note_half(self, half: Reading) -> None:
+        self.halves += 1
+        log.warning("scanner %s: %d bytes without an end were dropped", self.lane.name, len(half.raw))
 
     def may_say(self, reading: Reading) -> bool:
         """Tell whether a code is worth being heard, as all are that can be read; the first that is not is logged."""
@@ -107,3 +146,13 @@ class Ear:
             log.warning("scanner %s: %s", self.lane.name, NOISE)
         self.flaws_left = max(self.flaws_left, -1)
         return False
+
+
+def lost(ear: Ear, error: Exception) -> ScannerLost:
+    """A scanner that fails as nobody foresaw is lost like any other; the log tells where."""
+    if isinstance(error, ScannerLost):
+        return error
+    found = ScannerLost(f"unforeseen: {error!r}")
+    if ear.problem != str(found):
+        log.error("scanner %s: unforeseen", ear.lane.name, exc_info=error)
+    return found

@@ -2,7 +2,8 @@
 
 It never touches a database, a sound or a file: the kernel queues only 64 events of a keyboard, about ten characters,
 and then drops the lot. A scanner that is lost is closed at once, its half code dropped, and opened again by the same
-recipe until it is back. Opening may take long, with a device that is ill, so it is done on a thread of its own.
+recipe until it is back. Opening may take long, with a device that is ill, so it is done on a thread of its own. What
+others want of a lane, to lend it for a calibration or to open it in another way, they leave here; the ears do it.
 """
 
 from __future__ import annotations
@@ -12,15 +13,16 @@ import os
 import queue
 import selectors
 import threading
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 
 from kiosk.clock import boottime_ns
 from kiosk.decode import HALF
 from kiosk.errors import ScannerLost
-from kiosk.lanes import Ear, Lane, Plugs, Scanner
+from kiosk.lanes import Ear, Lane, Loan, Plugs, Scanner, lost
 from kiosk.model import Moment, Reading
+from kiosk.openings import Openings, close
 
 log = logging.getLogger(__name__)
 
@@ -39,9 +41,6 @@ PAUSE_NS = 50_000_000
 
 PIPE = 4096
 
-LAST_OPENING_S = 0.5
-"""How long the end waits for devices that are just being opened."""
-
 
 class Ears:
     """Listens until told to stop. `heard` is called with each reading, on this thread, and must not block."""
@@ -57,7 +56,8 @@ class Ears:
         self._ears = [Ear(lane) for lane in lanes]
         self._heard, self._backlog, self._now = heard, backlog, now
         self._plugs = plugs
-        self._opened: queue.SimpleQueue[tuple[Ear, Scanner | ScannerLost]] = queue.SimpleQueue()
+        self._openings = Openings(self.wake)
+        self._wanted: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._poll = selectors.DefaultSelector()
         self._wake_read, self._wake_write = os.pipe()
         self._poll.register(self._wake_read, selectors.EVENT_READ)
@@ -76,6 +76,7 @@ class Ears:
                 self._open_what_is_missing()
                 self._hear_out()
                 self._take_in_what_was_opened()
+                self._do_what_is_wanted()
                 if not any(ear.scanner is None and ear.problem is None for ear in self._ears):
                     self.tried.set()
                 self.ticked_ns = boottime_ns()
@@ -84,23 +85,57 @@ class Ears:
 
     def stop(self) -> None:
         """End `run` soon. May be called from any thread, and more than once."""
+        self._stopping = True
+        self.wake()
+
+    def lend(self, name: str, loan: Loan) -> None:
+        """Close a lane's device and give it away until the loan is over. May be called from any thread."""
+        self._want(partial(self._lend, name, loan))
+
+    def change(self, lane: Lane) -> None:
+        """Open the lane of this name by another recipe from now on. May be called from any thread."""
+        self._want(partial(self._change, lane))
+
+    def wake(self) -> None:
+        """Have the ears look around now. May be called from any thread."""
         with self._lock:
-            self._stopping = True
-            self._wake()
+            if not self._over:
+                os.write(self._wake_write, b"x")
 
     def state(self) -> list[dict[str, object]]:
         """What is plugged in, for people."""
-        return [
-            {
-                "name": ear.lane.name,
-                "kind": ear.lane.kind,
-                "device": ear.lane.device,
-                "connected": ear.scanner is not None,
-                "problem": ear.problem,
-                "hint": ear.hint(),
-            }
-            for ear in self._ears
-        ]
+        return [ear.state() for ear in self._ears]
+
+    def _want(self, deed: Callable[[], None]) -> None:
+        self._wanted.put(deed)
+        self.wake()
+
+    def _do_what_is_wanted(self) -> None:
+        while not self._wanted.empty():
+            self._wanted.get()()
+        for ear in self._ears:
+            if ear.loan is not None and ear.loan.over(boottime_ns()):
+                ear.loan = None
+                self._open_anew(ear)
+
+    def _lend(self, name: str, loan: Loan) -> None:
+        for ear in self._ears:
+            if ear.lane.name == name:
+                ear.loan = loan
+                self._open_anew(ear)
+
+    def _change(self, lane: Lane) -> None:
+        for ear in self._ears:
+            if ear.lane.name == lane.name:
+                ear.lane = lane
+                self._open_anew(ear)
+
+    def _open_anew(self, ear: Ear) -> None:
+        """Close what is open and open it by the recipe of now; what is just being opened by another one comes first."""
+        before = self._take_out(ear)
+        ear.begin_anew()
+        if ear.opening is None:
+            self._openings.begin(ear, before)
 
     def _hear_out(self) -> None:
         patience_s, began_ns = self._patience_s(), boottime_ns()
@@ -133,38 +168,16 @@ class Ears:
     def _open_what_is_missing(self) -> None:
         for ear in self._ears:
             if ear.missing and boottime_ns() >= ear.retry_ns:
-                ear.opening = threading.Thread(target=self._open, args=(ear,), name="opening", daemon=True)
-                ear.opening.start()
-
-    def _open(self, ear: Ear) -> None:
-        """Open a scanner, on a thread of its own; whatever is wrong with it, the others are heard."""
-        opened: Scanner | ScannerLost
-        try:
-            opened = ear.lane.open()
-        except Exception as error:  # noqa: BLE001
-            opened = _lost(ear, error)
-        with self._lock:
-            if not self._over:
-                self._opened.put((ear, opened))
-                self._wake()
-                return
-        if not isinstance(opened, ScannerLost):
-            opened.close()
-
-    def _wake(self) -> None:
-        if not self._over:
-            os.write(self._wake_write, b"x")
+                self._openings.begin(ear)
 
     def _take_in_what_was_opened(self) -> None:
-        while not self._opened.empty():
-            ear, opened = self._opened.get()
-            ear.opening = None
+        for ear, opened in self._openings.taken():
             if isinstance(opened, ScannerLost):
                 self._note(ear, opened)
                 continue
             ear.scanner, ear.problem, ear.halves, ear.resting_ns = opened, None, 0, 0
             self._poll.register(opened.fileno(), selectors.EVENT_READ, ear)
-            log.info("scanner %s: connected", ear.lane.name)
+            log.info("scanner %s: %s", ear.lane.name, "connected" if ear.loan is None else "open to be calibrated")
 
     def _listen(self, ear: Ear, moment: Moment) -> None:
         if ear.scanner is None or self._is_resting(ear, ear.scanner, moment.boottime_ns):
@@ -172,11 +185,11 @@ class Ears:
         try:
             readings = ear.scanner.read(moment)
         except Exception as error:  # noqa: BLE001
-            self._lose(ear, _lost(ear, error))
+            self._lose(ear, lost(ear, error))
             return
         for reading in readings:
             if reading.flaw == HALF:
-                self._note_half(ear, reading)
+                ear.note_half(reading)
             elif ear.may_say(reading):
                 ear.halves = 0
                 self._heard(replace(reading, direction=reading.direction or ear.lane.direction))
@@ -191,57 +204,45 @@ class Ears:
         ear.resting_ns = now_ns + PAUSE_NS if too_much else 0
         return too_much
 
-    @staticmethod
-    def _note_half(ear: Ear, half: Reading) -> None:
-        ear.halves += 1
-        log.warning("scanner %s: %d bytes without an end were dropped", ear.lane.name, len(half.raw))
-
-    def _lose(self, ear: Ear, lost: ScannerLost) -> None:
+    def _lose(self, ear: Ear, loss: ScannerLost) -> None:
         self._close(ear)
         ear.over = ear.lane.ends
-        self._note(ear, lost)
+        self._note(ear, loss)
 
-    def _note(self, ear: Ear, lost: ScannerLost) -> None:
-        if ear.problem != str(lost):
-            log.warning("scanner %s: %s", ear.lane.name, lost)
-        ear.problem = str(lost)
+    def _note(self, ear: Ear, loss: ScannerLost) -> None:
+        if ear.problem != str(loss):
+            log.warning("scanner %s: %s", ear.lane.name, loss)
+        ear.problem = str(loss)
         ear.retry_ns = boottime_ns() + int(RETRY_S * 1e9)
+        if ear.loan is not None:
+            ear.loan.lose(str(loss))
 
     def _patience_s(self) -> float:
         """Return how long nothing may come: until a scanner is to be tried again, or wants to be read all the same."""
         times = [ear.retry_ns if ear.missing else ear.due_ns() for ear in self._ears]
+        times += [ear.loan.due_ns() for ear in self._ears if ear.loan is not None]
         return min([TICK_S, *(max(0.0, (at_ns - boottime_ns()) / 1e9) for at_ns in times)])
 
-    def _close(self, ear: Ear) -> None:
-        if ear.scanner is None:
-            return
+    def _take_out(self, ear: Ear) -> Scanner | None:
+        """Return what an ear has open, to be closed; it is not listened to any more."""
         scanner, ear.scanner = ear.scanner, None
         try:
-            if not ear.resting_ns:
+            if scanner is not None and not ear.resting_ns:
                 self._poll.unregister(scanner.fileno())
-            scanner.close()
         except Exception as error:  # noqa: BLE001
-            _lost(ear, error)
+            lost(ear, error)
+        return scanner
+
+    def _close(self, ear: Ear) -> None:
+        if (scanner := self._take_out(ear)) is not None:
+            close(ear, scanner)
 
     def _close_all(self) -> None:
-        until = time.monotonic() + LAST_OPENING_S
-        for opening in [ear.opening for ear in self._ears if ear.opening is not None]:
-            opening.join(max(0.0, until - time.monotonic()))
+        self._openings.end(self._ears)
         with self._lock:
             self._stopping = self._over = True
             os.close(self._wake_read)
             os.close(self._wake_write)
-        self._take_in_what_was_opened()
         for ear in self._ears:
             self._close(ear)
         self._poll.close()
-
-
-def _lost(ear: Ear, error: Exception) -> ScannerLost:
-    """A scanner that fails as nobody foresaw is lost like any other; the log tells where."""
-    if isinstance(error, ScannerLost):
-        return error
-    lost = ScannerLost(f"unforeseen: {error!r}")
-    if ear.problem != str(lost):
-        log.error("scanner %s: unforeseen", ear.lane.name, exc_info=error)
-    return lost

@@ -284,3 +284,22 @@ def test_a_gate_without_a_desk_takes_no_orders(door):
 def test_a_long_reason_is_cut(door):
     scan = door.override(door.scan("TKT-BOB2").scan.seq, reason="x" * 10_000).scan
     assert len(scan.verdict.facts["why"]) == 200
+
+
+def test_an_order_to_calibrate_is_handed_on_and_its_refusal_is_an_answer(door):
+    asked = []
+
+    def bench(words, by, now_ns):
+        asked.append((dict(words), by, now_ns))
+        if words["step"] == "use":
+            raise Refused("it is over")
+        return {"state": "listening"}
+
+    assert door.do("calibrate", scanner="left", step="begin").facts == {"refused": "malformed"}
+    door.desk.calibrate = bench
+    answer = door.do("calibrate", scanner="left", step="begin", by="staff\n\x1b")
+    assert (answer.scan, answer.facts) == (None, {"state": "listening"})
+    assert asked[0][1:] == ("staff", moment().boottime_ns)
+    refused = door.do("calibrate", scanner="left", step="use")
+    assert (refused.facts, refused.message) == ({"refused": "calibration"}, "it is over")
+    assert door.do("calibrate", scanner="left").facts == {"refused": "malformed"}

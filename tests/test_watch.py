@@ -594,6 +594,7 @@ def test_what_is_plugged_in_is_told_for_people(room, plugs, eventually):
             "kind": "serial",
             "device": str(plugs[0].device),
             "connected": True,
+            "calibrating": False,
             "problem": None,
             "hint": None,
         }

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import polib
 
-from kiosk import desk, dials, languages, standing, words, wristwatch
+from kiosk import blame, desk, dials, languages, standing, words, workbench, wristwatch
 from kiosk.display.staff import figures, labels, pictures, sayings
 from kiosk.sync import errands
 from kiosk.words import Plural, Text
@@ -29,6 +29,14 @@ TOLD: Mapping[str, Sequence[object]] = {
     "kiosk/dials.py": [dials.REFUSALS],
     "kiosk/wristwatch.py": [wristwatch.REFUSALS],
     "kiosk/standing.py": [standing.REFUSALS],
+    "kiosk/workbench.py": [
+        workbench.REFUSALS,
+        workbench.CANCELLED,
+        workbench.NOTHING_CAME,
+        workbench.LOST,
+        workbench.FAILED,
+    ],
+    "kiosk/blame.py": [value for name, value in vars(blame).items() if name.isupper() and isinstance(value, str)],
     "kiosk/sync/errands.py": [errands.REFUSALS],
     "kiosk/display/staff/sayings.py": [sayings.SAYINGS],
     "kiosk/display/staff/pictures.py": [pictures.TITLES, pictures.NOTHING, pictures.COURSE],

@@ -8,33 +8,25 @@ import sys
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 import click
 from rich.console import Console
 
-from kiosk import calibration, clock, pulse
-from kiosk.calibration import TEXT, Found, KeyEvent, Wrong
+from kiosk import clock, pulse, tuning
+from kiosk.calibration import TEXT, Found, Wrong
 from kiosk.cli import sheet
 from kiosk.cli.options import Setup, on_signal, with_setup
-from kiosk.cli.record import Device, device
+from kiosk.cli.record import device
+from kiosk.cli.scan import gate_socket
+from kiosk.collection import KINDS, Collection, Heard, judge
 from kiosk.config import Scanner as ScannerConfig
 from kiosk.errors import Refused
-from kiosk.model import Moment
-
-Heard = tuple[int, KeyEvent | bytes]
-"""When it was sent (boot time, ns), and what it was."""
-
-KINDS = ("hid", "serial")
-"""The scanners that can be set in more ways than one."""
+from kiosk.scanners import socket
+from kiosk.scanners.trial import Device
+from kiosk.store import audit, calibrated
+from kiosk.store.database import own
 
 TICK_S = 0.2
-SETTLED_NS = 800_000_000
-"""So much silence ends a scan, whatever ends its code: a slow radio pauses for half a second."""
-
-LONGEST_NS = 10_000_000_000
-MOST_PIECES = 20_000
-"""A scanner that goes on longer than this sends something else."""
 
 
 @click.command("calibrate")
@@ -49,27 +41,66 @@ MOST_PIECES = 20_000
 @click.option(
     "--wait", "wait_s", type=click.FloatRange(1, 3600), default=60.0, show_default=True, help="Seconds for the scan."
 )
+@click.option(
+    "--forget", is_flag=True, help="Undo what was calibrated on the staff page: the scanner is as configured again."
+)
 @with_setup
-def command(setup: Setup, name: str | None, sheet_file: Path | None, wait_s: float) -> None:
+def command(setup: Setup, name: str | None, sheet_file: Path | None, wait_s: float, forget: bool) -> None:
     """Find a scanner's layout, prefix, suffix and end from one scan.
 
     Shows a code to scan and prints the lines that belong into the scanner's section of the configuration: only those
-    that differ from the defaults. The gate must not run meanwhile, because it holds the scanner.
+    that differ from the defaults. The gate must not run meanwhile, because it holds the scanner; the staff page
+    calibrates while it runs, and what is found there wins over the configuration until `--forget`.
 
     \b
     systemctl stop kiosk-gate
     kiosk calibrate --scanner left
     systemctl start kiosk-gate
     """  # noqa: D301  # click's own mark for lines to be left as they are
+    if forget:
+        _forget(setup, name)
+        return
     if sheet_file is not None:
         sheet.write(sheet_file, TEXT)
         click.echo(f"written: {sheet_file}", err=True)
     scanner = _chosen(setup, name)
     if pulse.alive(pulse.feel(setup.config.device.runtime_dir, "gate")):
-        raise Refused("the gate is running and holds the scanners: systemctl stop kiosk-gate, and start it afterwards")
-    with closing(device(setup, scanner.name)) as source:
+        raise Refused(
+            "the gate is running and holds the scanners: calibrate on the staff page, or systemctl stop kiosk-gate, "
+            "and start it afterwards"
+        )
+    with closing(device(setup, scanner.name, tuning.raw)) as source:
         heard = _listen(scanner, source, wait_s)
-    report(scanner, judge(scanner, heard))
+    report(scanner, judge(heard, scanner.layout))
+    _warn(setup, scanner)
+
+
+def _forget(setup: Setup, name: str | None) -> None:
+    """Have the gate undo it, or do it while no gate runs. Raises Refused where there is nothing to undo."""
+    directory = setup.data_dir()
+    kept = calibrated.read(directory)
+    if name is None and len(kept) == 1:
+        name = next(iter(kept))
+    if name not in kept:
+        raise Refused(f"nothing was calibrated on the staff page but: {', '.join(kept) or 'nothing'}")
+    if pulse.alive(pulse.feel(setup.config.device.runtime_dir, "gate")):
+        order: dict[str, object] = {"do": "calibrate", "step": "forget", "scanner": name, "by": "command line"}
+        answer = socket.bid(gate_socket(setup), order)
+        if "state" not in answer:
+            raise Refused(str(answer.get("message") or "the gate does not know of it: start the new one"))
+    else:
+        with own(directory / "gate.lock", "gate"):
+            calibrated.write(directory, {other: each for other, each in kept.items() if other != name})
+            audit.note(directory, "calibration forgotten", by="command line", scanner=name)
+    click.echo(f"scanner {name}: as configured again", err=True)
+
+
+def _warn(setup: Setup, scanner: ScannerConfig) -> None:
+    """Say what wins over the lines that were printed."""
+    if settings := tuning.counting(scanner, calibrated.read(setup.config.device.data_dir)):
+        said = ", ".join(f"{key} = {_toml(value)}" for key, value in settings.items())
+        click.echo(f"note: what staff calibrated wins over these lines: {said}", err=True)
+        click.echo(f"      undo it with `kiosk calibrate --forget --scanner {scanner.name}`", err=True)
 
 
 def _chosen(setup: Setup, name: str | None) -> ScannerConfig:
@@ -105,28 +136,14 @@ def collect(source: Device, wait_s: float, tell: Callable[[str], None], stopped:
 
     `tell` is told several times a second how it goes. Raises ScannerLost.
     """
-    heard: list[Heard] = []
-    until_ns, last_ns = clock.boottime_ns() + int(wait_s * 1e9), 0
-    while (left_s := (until_ns - clock.boottime_ns()) / 1e9) > 0 and not stopped():
-        tell("receiving" if heard else f"waiting for the scan, {left_s:.0f} s left")
-        if not select.select([source], [], [], min(TICK_S, left_s))[0]:
-            continue
-        moment = clock.now()
-        pieces = [piece for sent in source.sent(moment) for piece in _pieces(*sent)]
-        if pieces:
-            last_ns = last_ns if heard else moment.boottime_ns + LONGEST_NS
-            until_ns = min(last_ns, moment.boottime_ns + SETTLED_NS)
-        heard += pieces
-        if len(heard) >= MOST_PIECES:
-            break
-    return heard
-
-
-def _pieces(moment: Moment, kind: str, sent: Any) -> list[Heard]:
-    """What a recording would have of it, in the form that calibration takes."""
-    if kind == "bytes":
-        return [(moment.boottime_ns, sent.encode("latin-1"))]
-    return [(moment.boottime_ns, (event[0], event[1], event[2])) for event in sent]
+    found = Collection(clock.boottime_ns(), wait_s)
+    while not found.over(now_ns := clock.boottime_ns()) and not stopped():
+        left_s = found.left_s(now_ns)
+        tell("receiving" if found.heard else f"waiting for the scan, {left_s:.0f} s left")
+        if select.select([source], [], [], min(TICK_S, left_s))[0]:
+            moment = clock.now()
+            found.take(moment.boottime_ns, source.sent(moment))
+    return found.heard
 
 
 def _nothing_came(scanner: ScannerConfig, wait_s: float) -> str:
@@ -137,26 +154,16 @@ def _nothing_came(scanner: ScannerConfig, wait_s: float) -> str:
     )
 
 
-def judge(scanner: ScannerConfig, heard: list[Heard]) -> Found | Wrong:
-    """Return what this scanner's input says."""
-    pieces = [(at_ns, sent) for at_ns, sent in heard if isinstance(sent, bytes)]
-    events = [(at_ns, sent) for at_ns, sent in heard if not isinstance(sent, bytes)]
-    return calibration.from_bytes(pieces) if pieces else calibration.from_keys(events, prefer=scanner.layout)
-
-
 def report(scanner: ScannerConfig, found: Found | Wrong) -> None:
     """Print the lines to paste, and everything else beside them. Raises Refused where the scanner cannot be used."""
     if isinstance(found, Wrong):
         raise Refused(found.problem)
     click.echo(f"scanner {scanner.name}: {_described(found)}", err=True)
-    changed = False
-    for key, value in found.settings().items():
-        default, current = ScannerConfig.model_fields[key].default, getattr(scanner, key)
-        if key == "idle_ms" and current >= value:
-            continue  # more patience than is needed does no harm
-        if value != default or value != current:
+    fitting = tuning.tuning(scanner, found).settings
+    changed = {key for key, _, _ in tuning.changes(scanner, tuning.tuned(scanner, tuning.tuning(scanner, found)))}
+    for key, value in fitting.items():
+        if value != ScannerConfig.model_fields[key].default or key in changed:
             click.echo(f"{key} = {_toml(value)}")
-        changed |= value != current
     for sentence in found.advice():
         click.echo(f"note: {sentence}", err=True)
     text = "put these lines into its [[scanner]] section" if changed else "nothing is to be changed"

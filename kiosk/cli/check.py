@@ -13,11 +13,12 @@ from pydantic import BaseModel, ValidationError
 from kiosk import settings
 from kiosk.choices import Choices
 from kiosk.cli.options import Setup, with_setup
-from kiosk.config import MANY, Config
+from kiosk.config import MANY, Config, Scanner
 from kiosk.settings import Joined, JoinedEvent, Settings
-from kiosk.store import alike, spoken
+from kiosk.store import alike, calibrated, spoken
 from kiosk.store.alike import Ends
 from kiosk.store.outlook import Outlook
+from kiosk.tuning import Tuning, misfit
 from kiosk.words import plain
 
 SCREEN_KEYS = {"sound": "sound", "haptic": "haptic", "reveal_s": "scan_reveal_s"}
@@ -29,9 +30,9 @@ SCREEN_KEYS = {"sound": "sound", "haptic": "haptic", "reveal_s": "scan_reveal_s"
 def command(setup: Setup) -> None:
     """Check the configuration and show what it comes to.
 
-    Every value is given with its origin: the file, the default, the device settings of the cloud, or staff's choice at
-    the door. What is in force is all of them put together. Exits with 2 and a message that names line, key and mend
-    when something is wrong.
+    Every value is given with its origin: the file, the default, the device settings of the cloud, or staff's choice or
+    calibration at the door. What is in force is all of them put together. Exits with 2 and a message that names line,
+    key and mend when something is wrong.
     """
     setup.data_dir()
     setup.runtime_dir()
@@ -39,9 +40,12 @@ def command(setup: Setup) -> None:
         section = getattr(setup.config, name)
         if isinstance(section, BaseModel):
             _show(name, section)
+    tunings = calibrated.read(setup.config.device.data_dir)
     for kind in MANY:
         for each in getattr(setup.config, kind):
             _show(f"{kind} {each.name}", each)
+            if isinstance(each, Scanner):
+                _show_calibrated(each, tunings)
     with closing(Outlook(setup.config.device.data_dir)) as outlook:
         found, names, refused = _settings(outlook.settings()), outlook.event_names(), outlook.refused_rules()
         choices = outlook.choices()
@@ -55,6 +59,20 @@ def _show(title: str, section: BaseModel) -> None:
     for key, value in section.model_dump(mode="json").items():
         origin = "file" if key in section.model_fields_set else "default"
         click.echo(f"  {key} = {json.dumps(value, ensure_ascii=False)}  ({origin})")
+
+
+def _show_calibrated(scanner: Scanner, tunings: Mapping[str, Tuning]) -> None:
+    """What wins over the file, or does not any more."""
+    own = tunings.get(scanner.name)
+    if own is None:
+        return
+    forget = f"`kiosk calibrate --forget --scanner {scanner.name}`"
+    if wrong := misfit(scanner, own):
+        click.echo(f"  what was calibrated on the staff page does not count, {wrong}: {forget} removes it")
+        return
+    click.echo(f"[in force for scanner {scanner.name}: calibrated on the staff page, {forget} undoes it]")
+    for key, value in own.settings.items():
+        click.echo(f"  {key} = {json.dumps(value)}  ({settings.Origin.STAFF})")
 
 
 def _settings(answer: Any) -> Settings | None:

@@ -13,19 +13,15 @@ import click
 
 from kiosk import __version__, clock, config
 from kiosk.attempts import resumed
+from kiosk.cli.bench import workbench
 from kiosk.cli.fitted import panel as fitted
-from kiosk.cli.opening import opened
 from kiosk.cli.options import Setup, log_to_stderr, on_signal, with_setup
-from kiosk.config import Scanner as ScannerConfig
 from kiosk.desk import Desk
 from kiosk.dials import Dials
 from kiosk.errors import KioskError
 from kiosk.gate import Gate, Record
-from kiosk.lanes import Lane
 from kiosk.model import Moment, Passage, Passed, Reading, Rules, Scan, Ticket, Verdict
 from kiosk.pulse import RECOVERY, Pulse, online
-from kiosk.scanners import socket as desk
-from kiosk.scanners.binding import Bindings
 from kiosk.scanners.hotplug import hotplug
 from kiosk.standing import Standing
 from kiosk.store import audit
@@ -40,14 +36,12 @@ from kiosk.timekeeper import Timekeeper
 from kiosk.waiting import Waiting
 from kiosk.watch import Ears
 from kiosk.watchdog import Mark, Part, Watchdog, Work, lenient
+from kiosk.workbench import Workbench
 
 log = logging.getLogger(__name__)
 
 OPENING_S = 1.0
 """How long the gate says nothing of itself while its scanners are opened: who sees it running may scan."""
-
-MANUAL = "manual"
-"""The lane of `kiosk scan` and the staff page, unless the configuration names its own socket scanner."""
 
 
 @click.command("gate")
@@ -60,14 +54,13 @@ def command(setup: Setup) -> None:
     """
     log_to_stderr("gate")
     data_dir, _ = setup.data_dir(), setup.runtime_dir()
-    lanes = _lanes(setup)
     tickets = TicketList(data_dir, setup.config.gate.code_rules)
     with (
         Watchdog() as watchdog, own(data_dir / "gate.lock", "gate"),
         closing(_keeper(setup.config, data_dir, watchdog)) as journal,
     ):  # fmt: skip
         audit.note_configuration(data_dir, setup.path, setup.config)
-        _run(setup, lanes, journal, tickets, watchdog)
+        _run(setup, journal, tickets, watchdog)
 
 
 def _keeper(found: config.Config, data_dir: Path, watchdog: Watchdog) -> Keeper:
@@ -88,11 +81,12 @@ def _keeper(found: config.Config, data_dir: Path, watchdog: Watchdog) -> Keeper:
     return keeper
 
 
-def _run(setup: Setup, lanes: list[Lane], journal: Keeper, tickets: TicketList, watchdog: Watchdog) -> None:
+def _run(setup: Setup, journal: Keeper, tickets: TicketList, watchdog: Watchdog) -> None:
     pulse, mind, recording = Pulse(setup.config.device.runtime_dir, "gate"), Mark(), Work()
-    data_dir = setup.config.device.data_dir
+    data_dir, bench = setup.config.device.data_dir, workbench(setup)
     rules = Standing(setup.config.gate, tickets, data_dir)
     gate = _mind(setup.config, journal, recording, tickets, rules)
+    bench.follow(partial(_suspect, gate))
     panel = fitted(setup.config, rules.audible(setup.config.display), gate.passed)
     gate.show = panel.show
     timekeeper = Timekeeper(journal, setup.config.device.runtime_dir)
@@ -102,9 +96,10 @@ def _run(setup: Setup, lanes: list[Lane], journal: Keeper, tickets: TicketList, 
         LookBack(data_dir), tickets.with_id, rules.choose, partial(audit.note, data_dir),
         attempts=resumed(pulse.last().get("pins")), practice=gate.practice,
         dials=Dials(data_dir, timekeeper, partial(audit.note, data_dir)).orders(),
+        calibrate=bench.serve,
     )  # fmt: skip
     gate.remember(clock.now())
-    ears = Ears(lanes, gate.hear, gate.backlog, timekeeper.now, hotplug())
+    bench.ears = ears = Ears(bench.lanes(), gate.hear, gate.backlog, timekeeper.now, hotplug())
     parts = {
         "ears": Part(lambda: ears.ticked_ns),
         "mind": Part(lenient(mind.moved_ns, journal.mending.for_s)),
@@ -114,7 +109,8 @@ def _run(setup: Setup, lanes: list[Lane], journal: Keeper, tickets: TicketList, 
     def beat() -> None:
         mind.move()
         timekeeper.tend()
-        _beat(pulse, gate, ears, rules, journal=journal.facts(), clock=timekeeper.facts(), **panel.facts())
+        said = {"journal": journal.facts(), "clock": timekeeper.facts(), **panel.facts()}
+        _beat(pulse, gate, rules, ears_ns=ears.ticked_ns, scanners=_scanners(gate, ears, bench), **said)
         if any(scanner["connected"] for scanner in ears.state()):  # manual entry counts
             watchdog.ready(parts)
 
@@ -136,9 +132,12 @@ def _run(setup: Setup, lanes: list[Lane], journal: Keeper, tickets: TicketList, 
 
 def _mind(found: config.Config, journal: Keeper, recording: Work, tickets: TicketList, rules: Standing) -> Gate:
     waiting = Waiting(tickets, journal.want, partial(online, found.device.runtime_dir), found.gate.lookup_ms)
-    gate = Gate(_Watched(journal, recording), tickets, rules, hold_off_s=found.gate.hold_off_s, waiting=waiting)
-    gate.suspicion = Suspicion({scanner.name: scanner.layout for scanner in found.scanner if scanner.kind == "hid"})
-    return gate
+    return Gate(_Watched(journal, recording), tickets, rules, hold_off_s=found.gate.hold_off_s, waiting=waiting)
+
+
+def _suspect(gate: Gate, scanners: Sequence[config.Scanner]) -> None:
+    """Watch the layouts that the keyboard scanners have now."""
+    gate.suspicion = Suspicion({scanner.name: scanner.layout for scanner in scanners if scanner.kind == "hid"})
 
 
 def _listen(ears: Ears, gate: Gate, failures: list[Exception]) -> None:
@@ -182,12 +181,20 @@ class _Watched:
             return self._journal.admission(seq)
 
 
-def _beat(pulse: Pulse, gate: Gate, ears: Ears, rules: Callable[[], Rules], **said: object) -> None:
+def _scanners(gate: Gate, ears: Ears, bench: Workbench) -> list[dict[str, object]]:
+    """How the scanners are, and what of their settings is not as configured."""
+    return [
+        one
+        | {"hint": gate.suspicion.hint(str(one["name"])) or one["hint"]}
+        | {"calibrated": dict(bench.counting(str(one["name"])))}
+        for one in ears.state()
+    ]
+
+
+def _beat(pulse: Pulse, gate: Gate, rules: Callable[[], Rules], **said: object) -> None:
     answer = gate.shown.answer
     pulse.beat(
         version=__version__,
-        ears_ns=ears.ticked_ns,
-        scanners=[one | {"hint": gate.suspicion.hint(str(one["name"])) or one["hint"]} for one in ears.state()],
         events=list(rules().events),
         fault=gate.fault,
         practice=gate.practice.left_s(clock.boottime_ns()),
@@ -200,20 +207,3 @@ def _beat(pulse: Pulse, gate: Gate, ears: Ears, rules: Callable[[], Rules], **sa
             "notice": answer.notice if answer is not None else None,
         },
     )
-
-
-def _lanes(setup: Setup) -> list[Lane]:
-    """Every configured scanner, and manual entry."""
-    names = [scanner.name for scanner in setup.config.scanner]
-    bindings = Bindings(setup.config.device.data_dir, names)
-    lanes = [_lane(setup, scanner, bindings) for scanner in setup.config.scanner]
-    if not any(lane.kind == "socket" for lane in lanes):
-        name = MANUAL if all(lane.name != MANUAL for lane in lanes) else f"{MANUAL} entry"
-        lanes.append(_lane(setup, ScannerConfig(name=name, kind="socket"), bindings))
-    return lanes
-
-
-def _lane(setup: Setup, scanner: ScannerConfig, bindings: Bindings) -> Lane:
-    device = scanner.device or {"socket": str(setup.config.device.runtime_dir / desk.FILE)}.get(scanner.kind, "auto")
-    recipe = partial(opened, scanner, device, bindings)
-    return Lane(scanner.name, scanner.kind, device, recipe, scanner.type, ends=scanner.kind == "replay")

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import select
 import threading
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
-from typing import Any, Protocol, TextIO, cast
+from typing import TextIO, cast
 
 import click
 
@@ -15,19 +16,13 @@ from kiosk import clock, config, pulse
 from kiosk.cli.opening import opened
 from kiosk.cli.options import Setup, log_to_stderr, on_signal, with_setup
 from kiosk.errors import Refused, ScannerLost
-from kiosk.model import Moment
 from kiosk.scanners.binding import Bindings
+from kiosk.scanners.trial import Device
+from kiosk.store import calibrated
+from kiosk.tuning import tuned
 
 LOOK_S = 0.2
 RECORDABLE = ("hid", "hidpos", "serial")
-
-
-class Device(Protocol):
-    """An open scanner that also tells what it got, undecoded."""
-
-    def fileno(self) -> int: ...
-    def sent(self, moment: Moment) -> list[tuple[Moment, str, Any]]: ...
-    def close(self) -> None: ...
 
 
 @click.command("record")
@@ -50,12 +45,18 @@ def command(setup: Setup, lane: str, file: Path) -> None:
             raise Refused(f"{file}: {error.strerror}: the recording is not whole") from error
 
 
-def device(setup: Setup, lane: str) -> Device:
-    """Open the device of a lane. Raises Refused when there is no such lane, or somebody else reads it."""
+def device(
+    setup: Setup, lane: str, how: Callable[[config.Scanner], config.Scanner] = lambda scanner: scanner
+) -> Device:
+    """Open the device of a lane, as the gate would or otherwise.
+
+    Raises Refused when there is no such lane, or somebody else reads it.
+    """
     lanes = {scanner.name: scanner for scanner in setup.config.scanner if scanner.kind in RECORDABLE}
     if lane not in lanes:
         raise Refused(f"there is no lane {lane!r} with a device; the configuration has: {', '.join(lanes) or 'none'}")
-    return _opened(setup, lanes[lane])
+    calibrations = calibrated.read(setup.config.device.data_dir)
+    return _opened(setup, how(tuned(lanes[lane], calibrations.get(lane))))
 
 
 def _opened(setup: Setup, scanner: config.Scanner) -> Device:

@@ -34,8 +34,8 @@ from kiosk.store.outlook import Outlook
 
 FILES = (
     "ledger.db*", "witness*/*", "backup/*", "quarantine/*/*", "quarantine/*", "recover*",
-    "journal.db*", "dates.db*", "tickets.db*", "heard.db*", "choices.json", "language.json", "ballast",
-    "gate.lock", "sync.lock",
+    "journal.db*", "dates.db*", "tickets.db*", "heard.db*", "choices.json", "language.json", "calibrated.json",
+    "ballast", "gate.lock", "sync.lock",
 )  # fmt: skip
 """What goes, in this order; each file with its write-ahead log and its backups."""
 

@@ -16,8 +16,9 @@ from kiosk import __version__, clock, config, disk, pulse
 from kiosk.cli.options import Setup, with_setup
 from kiosk.model import Delivery
 from kiosk.settings import Settings, rules
-from kiosk.store import recovery, upkeep
+from kiosk.store import calibrated, recovery, upkeep
 from kiosk.store.outlook import Outlook
+from kiosk.tuning import counting
 
 RUNNING, DOWN = "running", "down"
 BUDGETS = {"scans": "scans service", "access": "access-control API"}
@@ -85,9 +86,15 @@ def _scanners(setup: Setup, gate: dict[str, Any] | None) -> list[dict[str, Any]]
     """What the running gate says of its scanners, or what the configuration wants."""
     if gate is not None and pulse.alive(gate):
         said = ("name", "kind", "device", "connected", "hint")
-        return [{key: scanner.get(key) for key in said} for scanner in gate["scanners"]]
+        return [
+            {key: scanner.get(key) for key in said}
+            | {"calibrating": bool(scanner.get("calibrating")), "calibrated": scanner.get("calibrated") or None}
+            for scanner in gate["scanners"]
+        ]
+    tunings = calibrated.read(setup.config.device.data_dir)
     return [
         {"name": scanner.name, "kind": scanner.kind, "device": scanner.device, "connected": False, "hint": None}
+        | {"calibrating": False, "calibrated": dict(counting(scanner, tunings)) or None}
         for scanner in setup.config.scanner
     ]
 
@@ -167,6 +174,18 @@ def _journal_lines(journal: dict[str, Any]) -> Iterator[str]:
             yield f"           the damaged files are kept in {recovered['quarantine']}"
 
 
+def _scanner_lines(found: dict[str, Any]) -> Iterator[str]:
+    for scanner in found["scanners"]:
+        missing = "IS BEING CALIBRATED" if scanner["calibrating"] else "MISSING"
+        plugged = "connected" if scanner["connected"] else missing
+        yield f"scanner    {scanner['name']}: {scanner['kind']} {scanner['device']} {plugged}"
+        if scanner["hint"]:
+            yield f"           {scanner['hint']}"
+        if scanner["calibrated"]:
+            values = ", ".join(f"{key} {json.dumps(value)}" for key, value in scanner["calibrated"].items())
+            yield f"           calibrated on the staff page, over the configuration: {values}"
+
+
 def _output_lines(found: dict[str, Any]) -> Iterator[str]:
     for output in found["outputs"]:
         yield f"output     {output['name']}: {output['kind']} {output['problem'] or 'works'}"
@@ -182,11 +201,7 @@ def _lines(found: dict[str, Any]) -> Iterator[str]:
     """The same for people."""
     outbox, listed, counts, cloud = found["outbox"], found["tickets"], found["counts"], found["cloud"]
     yield f"programs   gate {found['gate']}, sync {found['sync']}, display {found['display']}"
-    for scanner in found["scanners"]:
-        plugged = "connected" if scanner["connected"] else "MISSING"
-        yield f"scanner    {scanner['name']}: {scanner['kind']} {scanner['device']} {plugged}"
-        if scanner["hint"]:
-            yield f"           {scanner['hint']}"
+    yield from _scanner_lines(found)
     yield from _output_lines(found)
     age = f"{listed['ageSeconds']} s old" if listed["ageSeconds"] is not None else "never complete"
     yield f"tickets    {listed['total']}, {'complete' if listed['complete'] else 'INCOMPLETE'}, {age}"

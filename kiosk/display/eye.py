@@ -129,6 +129,7 @@ class Eye:
             "alive": not self._blind(beat(facts), newest, now) and pulse.alive(facts) and _ears_live(said, now),
             "scanners": [
                 {key: scanner.get(key) for key in ("kind", "connected")}
+                | {"calibrating": bool(scanner.get("calibrating"))}
                 | {key: short(scanner.get(key)) for key in ("name", "hint")}
                 for scanner in said.get("scanners") or []
             ],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +14,18 @@ from kiosk.doctor.machine import Holder
 from kiosk.errors import ScannerLost
 from kiosk.scanners.binding import Bindings
 from kiosk.scanners.plugged import Plugged, plugged
+from kiosk.store import calibrated
+from kiosk.tuning import Tuning, changes, misfit, tuned
 
 FROM_FILES = {"socket", "replay"}
 
 
 @dataclass(frozen=True, slots=True)
 class Lane:
-    """A configured scanner as it is found. `lost` says why there is none; `gate` is what the gate says of it."""
+    """A configured scanner as it is found. `lost` says why there is none; `gate` is what the gate says of it.
+
+    `calibrated` are the settings that the staff page gave it, `misfit` why they do not count.
+    """
 
     name: str
     node: str = ""
@@ -29,6 +34,8 @@ class Lane:
     holders: tuple[Holder, ...] = ()
     gate: Mapping[str, Any] | None = None
     gate_pid: int | None = None
+    calibrated: tuple[str, ...] = ()
+    misfit: str | None = None
 
 
 def lanes(
@@ -44,7 +51,16 @@ def lanes(
         mend = "`kiosk devices` shows what is plugged in, with the lines to paste"
         return [amber("scanners", "none is configured: only manual entry is open", mend)]
     bindings = Bindings(directory, [scanner.name for scanner in known], look)
-    return [lane(_found(scanner, bindings, gate, holders)) for scanner in known]
+    tunings = calibrated.read(directory)
+    found = [replace(_found(one, bindings, gate, holders), **_calibrated(one, tunings)) for one in known]
+    return [lane(each) for each in found]
+
+
+def _calibrated(scanner: Scanner, tunings: Mapping[str, Tuning]) -> dict[str, Any]:
+    own = tunings.get(scanner.name)
+    wrong = misfit(scanner, own) if own is not None else None
+    other = [key for key, _, _ in changes(scanner, tuned(scanner, own))]
+    return {"calibrated": tuple(other), "misfit": wrong}
 
 
 def _found(
@@ -81,9 +97,15 @@ def lane(found: Lane) -> Finding:
 
 def _as_the_gate_says(name: str, found: Lane) -> Finding:
     said = found.gate
+    if said is not None and said.get("calibrating"):
+        return amber(name, "it is being calibrated on the staff page: no door", "finish there; it ends after a minute")
+    if found.misfit is not None:
+        mend = f"calibrate it again, or `kiosk calibrate --forget --scanner {found.name}`"
+        return amber(name, f"what was calibrated does not count: {found.misfit}", mend)
     if said is not None and not said.get("connected"):
         mend = "unplug it and plug it in again; then see the gate's log"
         return red(name, f"{found.node}: the gate cannot open it: {said.get('problem') or 'no reason given'}", mend)
     if said is not None and said.get("hint"):
         return amber(name, str(said["hint"]), "`kiosk calibrate` finds its settings from one scan")
-    return green(name, f"{found.node}{', the gate listens to it' if said is not None else ', there'}")
+    own = f"; {', '.join(found.calibrated)} as calibrated, not as in the file" if found.calibrated else ""
+    return green(name, f"{found.node}{', the gate listens to it' if said is not None else ', there'}{own}")

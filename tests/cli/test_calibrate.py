@@ -11,9 +11,13 @@ import time
 import pytest
 
 from kiosk.calibration import TEXT, Found, Terminator, Wrong
-from kiosk.cli.calibrate import SETTLED_NS, collect, judge, report
+from kiosk.cli.calibrate import collect, report
+from kiosk.collection import SETTLED_NS, judge
 from kiosk.config import Scanner
 from kiosk.errors import Refused
+from kiosk.store import audit
+from kiosk.store import calibrated as store
+from kiosk.tuning import Tuning
 from tests.typist import ENTER, alt, press, typed
 
 CODE = TEXT.encode()
@@ -159,6 +163,48 @@ def test_a_gate_that_runs_holds_the_scanner(kiosk):
     assert "systemctl stop kiosk-gate" in done.stderr
 
 
+# --- what was calibrated on the staff page ---------------------------------------------------------------------------
+
+
+def tune(kiosk, *names):
+    kiosk.data_dir.mkdir(exist_ok=True)
+    own = Tuning(kind="serial", device=kiosk.scanner, settings={"prefix": "##"})
+    store.write(kiosk.data_dir, dict.fromkeys(names, own))
+
+
+def test_it_is_forgotten_through_the_gate_that_runs(kiosk, eventually):
+    tune(kiosk, "left")
+    kiosk.open_gate()
+    assert kiosk.scanners()[0]["calibrated"] == {"prefix": "##"}
+    done = kiosk.call("calibrate", "--forget")
+    assert "scanner left: as configured again" in done.stderr
+    assert store.read(kiosk.data_dir) == {}
+    eventually("the gate says so", lambda: kiosk.scanners()[0]["calibrated"] is None)
+    (row,) = [row for row in audit.read(kiosk.data_dir) if row["action"] == "calibration forgotten"]
+    assert (row["by"], row["scanner"]) == ("command line", "left")
+
+
+def test_it_is_forgotten_while_no_gate_runs_and_only_what_is_meant(kiosk):
+    tune(kiosk, "left", "gone")
+    for arguments in (["--forget"], ["--forget", "--scanner", "nobody"]):
+        done = kiosk.call("calibrate", *arguments, check=False)
+        assert (done.returncode, "left, gone" in done.stderr) == (1, True)
+    kiosk.call("calibrate", "--forget", "--scanner", "gone")
+    assert list(store.read(kiosk.data_dir)) == ["left"]
+    kiosk.call("calibrate", "--forget")
+    assert store.read(kiosk.data_dir) == {}
+    assert [row["scanner"] for row in audit.read(kiosk.data_dir)] == ["gone", "left"]
+
+
+def test_who_pastes_lines_is_told_what_wins_over_them(kiosk, calibrate):
+    tune(kiosk, "left")
+    running = calibrate()
+    os.write(kiosk.master, b"++" + CODE + b"\r")
+    assert running.end() == (0, 'prefix = "++"\n')
+    assert 'wins over these lines: prefix = "##"' in running.said
+    assert "kiosk calibrate --forget --scanner left" in running.said
+
+
 # --- which scanner ---------------------------------------------------------------------------------------------------
 
 
@@ -225,7 +271,7 @@ def calibrated(*batches, scanner=HID, stopped=lambda: False):
         heard = collect(source, 0.5, told.append, stopped)
     finally:
         source.close()
-    return judge(scanner, heard), told
+    return judge(heard, scanner.layout), told
 
 
 def lines(capsys, found, scanner=HID):
@@ -322,4 +368,4 @@ def test_a_scanner_that_never_stops_is_not_waited_for():
     heard = collect(source, 5.0, lambda _: None, lambda: False)
     source.close()
     assert 20_000 <= len(heard) < 21_000
-    assert isinstance(judge(HID, heard), Wrong)
+    assert isinstance(judge(heard, "us"), Wrong)

@@ -9,9 +9,10 @@ from contextlib import closing
 import httpx
 
 from kiosk.model import Listed, Ticket
-from kiosk.store import spoken
+from kiosk.store import calibrated, spoken
 from kiosk.store.cache import Cache
 from kiosk.store.tickets import DEVICE_SETTINGS, ListState
+from kiosk.tuning import Tuning
 
 EVENT_ID = "62a1c0ffee0000000000e001"
 
@@ -138,3 +139,17 @@ def test_rules_that_the_list_refuses_are_left_out_of_what_is_in_force_and_it_is_
 def test_without_any_rule_it_says_so(kiosk, cloud):
     kiosk.configure(cloud.url, gate="code_rules = []")
     assert "  code_rules = none  (file)\n" in kiosk.call("check").stdout
+
+
+def test_what_was_calibrated_at_the_door_is_shown_over_the_file_with_how_to_undo_it(kiosk):
+    kiosk.call("check")
+    own = Tuning(kind="serial", device=kiosk.scanner, settings={"prefix": "\u202e#", "idle_ms": 200})
+    calibrated.write(kiosk.data_dir, {"left": own})
+    said = kiosk.call("check").stdout
+    assert '  prefix = ""  (default)' in said
+    assert "[in force for scanner left: calibrated on the staff page, `kiosk calibrate --forget --scanner left`" in said
+    assert '  prefix = "\\u202e#"  (staff)\n  idle_ms = 200  (staff)' in said
+    calibrated.write(kiosk.data_dir, {"left": own.model_copy(update={"device": "/dev/other"})})
+    said = kiosk.call("check").stdout
+    assert "does not count, its kind or its device is another one now" in said
+    assert "(staff)" not in said

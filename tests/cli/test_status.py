@@ -54,6 +54,7 @@ def test_with_nothing_there_and_nothing_running_it_answers_all_the_same(kiosk):
     found = asked(kiosk)
     assert {found[program] for program in ("gate", "sync", "display")} == {"down"}
     left = {"name": "left", "kind": "serial", "device": kiosk.scanner, "connected": False, "hint": None}
+    left |= {"calibrating": False, "calibrated": None}
     assert found["scanners"] == [left]
     assert found["tickets"] == {
         "total": 0, "complete": False, "ageSeconds": None, "expected": None, "refused": [], "shrunkTo": None,
@@ -78,6 +79,7 @@ def test_with_everything_running_it_tells_everything(kiosk, cloud, valid, eventu
     found = asked(kiosk)
     assert {found[program] for program in ("gate", "sync", "display")} == {"running"}
     left = {"name": "left", "kind": "serial", "device": kiosk.scanner, "connected": True, "hint": None}
+    left |= {"calibrating": False, "calibrated": None}
     assert found["scanners"][0] == left
     assert (found["tickets"]["total"], found["tickets"]["complete"]) == (60, True)
     assert found["counts"] == {"checkin": 2, "checkout": 0, "declined": 1, "inside": 2}

@@ -11,6 +11,8 @@ from kiosk.doctor.lanes import Lane, lane, lanes
 from kiosk.doctor.machine import Holder
 from kiosk.scanners.binding import FILE
 from kiosk.scanners.plugged import Plugged
+from kiosk.store import calibrated
+from kiosk.tuning import Tuning
 
 GREEN, AMBER, RED = Colour.GREEN, Colour.AMBER, Colour.RED
 GATE, BRLTTY = Holder(7, "kiosk"), Holder(812, "brltty")
@@ -84,3 +86,26 @@ def test_a_node_that_a_program_really_holds_is_found_by_its_path(tmp_path):
     (found,) = lanes(tmp_path, [scanner], None, lambda path: asked.append(path) or [BRLTTY], lambda _kind: [])
     assert asked == [node]
     assert "brltty (812)" in found.found
+
+
+def test_a_scanner_that_is_being_calibrated_is_not_broken(tmp_path):
+    (tmp_path / "tty").touch()
+    scanner = Scanner(name="left", kind="serial", device=str(tmp_path / "tty"))
+    said = {**LISTENS, "connected": False, "calibrating": True}
+    (found,) = checked(tmp_path, scanner, gate={"pid": 7, "scanners": [said]})
+    assert (found.colour, "being calibrated" in found.found) == (AMBER, True)
+
+
+def test_what_was_calibrated_is_told_and_so_is_what_does_not_count_any_more(tmp_path):
+    (tmp_path / "tty").touch()
+    device = str(tmp_path / "tty")
+    scanner = Scanner(name="left", kind="serial", device=device)
+    calibrated.write(tmp_path, {"left": Tuning(kind="serial", device=device, settings={"prefix": "#", "suffix": ""})})
+    (found,) = checked(tmp_path, scanner)
+    assert found.colour is GREEN
+    assert "; prefix as calibrated, not as in the file" in found.found
+    calibrated.write(tmp_path, {"left": Tuning(kind="hid", device=device, settings={"prefix": "#"})})
+    (found,) = checked(tmp_path, scanner)
+    assert found.colour is AMBER
+    assert "does not count" in found.found
+    assert "kiosk calibrate --forget --scanner left" in found.mend

@@ -82,6 +82,8 @@ function prompt({ gate }, hands) {
   if (gate.fault) return { word: say("See staff"), hint: say("Scans cannot be recorded"), shape: "cross", bad: true };
   if (gate.events.length === 0) return { word: say("Closed"), hint: say("Please see staff"), shape: "cross", bad: true };
   if (hands.length > 0 && !hands.some((scanner) => scanner.connected || scanner.kind === "replay")) {
+    if (hands.some((scanner) => scanner.calibrating))
+      return { word: say("Being set up"), hint: say("Please see staff"), shape: "cut", bad: true };
     return { word: say("No scanner"), hint: say("Please see staff"), shape: "cut", bad: true };
   }
   return { word: say("Ready"), hint: say("Hold your ticket to the scanner"), shape: "code" };
@@ -89,7 +91,9 @@ function prompt({ gate }, hands) {
 
 /** @param {Snapshot} snapshot @param {boolean} silenced @returns {Banner[]} */
 function banners({ gate, tickets, outbox, disk, syncAlive, online, cloudProblem, deliveryRefused }, silenced) {
-  const missing = gate.scanners.filter((scanner) => !scanner.connected && scanner.kind !== "replay");
+  const away = gate.scanners.filter((scanner) => !scanner.connected && scanner.kind !== "replay");
+  const missing = away.filter((scanner) => !scanner.calibrating);
+  const calibrating = away.filter((scanner) => scanner.calibrating);
   const open = gate.events.length > 0;
   const bad = [
     gate.fault && say("Fault: {fault}", { fault: gate.fault }),
@@ -98,6 +102,7 @@ function banners({ gate, tickets, outbox, disk, syncAlive, online, cloudProblem,
     ...gate.missed.map(({ lane, seq }) => say("Admitted, did not pass: “{lane}”, scan {seq}", { lane, seq: String(seq) })),
     ...gate.outputs.map((name) => say("“{name}” does not work", { name })),
     ...missing.map(({ name }) => say("Scanner “{name}” is missing", { name })),
+    ...calibrating.map(({ name }) => say("Scanner “{name}” is being calibrated", { name })),
     outbox?.refused &&
       say(["{count} scan was refused by the cloud", "{count} scans were refused by the cloud"], { count: outbox.refused }),
     !tickets && say("The ticket list cannot be read"),

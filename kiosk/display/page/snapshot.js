@@ -2,7 +2,7 @@
 // The shape of what is heard, and how it is put on the page: texts become text nodes and nothing else.
 
 /**
- * @typedef {{name: string, kind: string, connected: boolean, hint: string | null}} Scanner
+ * @typedef {{name: string, kind: string, connected: boolean, calibrating: boolean, hint: string | null}} Scanner
  * @typedef {{alive: boolean, scanners: Scanner[], events: string[], fault: string | null, notice?: string | null,
  *   practice: boolean, clockKnown: boolean, outputs: string[], missed: {lane: string, seq: number}[]}} Gate
  * @typedef {{showing: number, ageMs: number, seq: number | null, lane: string, headline: string, sign: string, result: string,

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import shlex
 from datetime import datetime
 from typing import Any
 
 from pydantic import ValidationError
 
-from kiosk import clock, languages, pulse, settings, wristwatch
+from kiosk import clock, collection, languages, pulse, settings, wristwatch
 from kiosk.config import Config
 from kiosk.display.snapshot import short
 from kiosk.display.speech import Speaking, english
+from kiosk.display.staff import calibration
 from kiosk.display.staff.labels import CLOCKS, KINDS, SOURCES, label
 from kiosk.model import ClockQuality, Moment, Source
 from kiosk.settings import Settings
@@ -104,9 +104,8 @@ class Overview:
         }
 
     def _scanner(self, said: dict[str, Any]) -> dict[str, Any]:
-        """One lane; a scanner that can be set wrong comes with what finds out how it is set."""
+        """One lane; `calibrate` is the name by which a scanner that can be set wrong is calibrated."""
         name, kind = str(said.get("name")), str(said.get("kind"))
-        plugged = kind in {"serial", "hid", "hidpos"}
         return {
             "name": short(name),
             "kind": kind,
@@ -114,7 +113,9 @@ class Overview:
             "connected": bool(said.get("connected")),
             "problem": short(said.get("problem")),
             "hint": short(said.get("hint")),
-            "calibrate": f"kiosk calibrate --scanner {shlex.quote(name)}" if plugged else None,
+            "calibrate": name if kind in collection.KINDS else None,
+            "calibrating": bool(said.get("calibrating")),
+            "calibrated": calibration.values(said.get("calibrated") or {}),
         }
 
     def _settings(self) -> Settings | None:

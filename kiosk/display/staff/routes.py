@@ -17,10 +17,11 @@ language:
   signs in, else tells how it is. `leftSeconds` of the session, `waitSeconds` until a PIN is taken again |
 | lock | {} | {}: ends the session |
 | state | {} | {gate, sync: running or not, scanType, events: [{id, name}], locked, choices, scanners: [{name, kind,
-  label, connected, problem, hint, calibrate: what to type}], clock: {time, local, zone, quality: `known` where the gate
-  knows better than the wall clock, label, final: why nobody may say otherwise}, language, languages, counts: {checkin,
-  checkout, declined, inside}, tickets: {total, complete, ageSeconds}, outbox: {pending, …, refused}, lastDeclined: SCAN
-  or null, leftSeconds}. Asking again and again keeps no session open: this, and pictures, are no use of it |
+  label, connected, problem, hint, calibrate: NAME or null, calibrating, calibrated: [{key, value}]}], clock: {time,
+  local, zone, quality: `known` where the gate knows better than the wall clock, label, final: why nobody may say
+  otherwise}, language, languages, counts: {checkin, checkout, declined, inside}, tickets: {total, complete,
+  ageSeconds}, outbox: {pending, …, refused}, lastDeclined: SCAN or null, leftSeconds}. Asking again and again keeps no
+  session open: this, and pictures, are no use of it |
 | scan | {code, type?} | {scan: SCAN, repeated}: a code that was typed, as the gate judges it |
 | find | {text} | {guests: [GUEST], more, ready}: at least three letters, words in any order; at most 50. `ready` false:
   the names are still being read, ask again in a second |
@@ -36,6 +37,9 @@ language:
   when scans were made already, by the network's time; local, without an offset |
 | language | {} or {language} | {language, languages: {chosen, configured, known: [name]}}: for this door, null for the
   configured one |
+| calibration | {scanner: NAME, step: begin, look, cancel, use or forget; number with use} | {state: none, opening,
+  listening, receiving, judging, found, wrong or ended, number, leftSeconds, text where wrong or ended; found: [{key,
+  value}], changes: [{key, before, after}], notes: [text]}: values to be shown as they are, see `workbench.py` |
 | outbox | {} | {states: {…}, refused: [SCAN with deliveryError]}: oldest first, at most 50 |
 | retry | {numbers} | {again: [seq]}: [] for all that were refused |
 | lists | {} | {events: [{id, name, tickets, complete, ageSeconds, shrunkTo}]} |
@@ -66,7 +70,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from kiosk.display.staff import machine, pictures
+from kiosk.display.staff import calibration, machine, pictures
 from kiosk.display.staff.entrance import Entrance
 from kiosk.display.staff.overview import Overview
 from kiosk.display.staff.problem import Problem, refused
@@ -98,7 +102,7 @@ class Staff:
             "state": self._state, "scan": self._scan, "find": self._find, "ticket": self._ticket,
             "check": self._check, "override": self._override, "choices": self._choices, "outbox": self._outbox,
             "retry": self._retry, "lists": self._lists, "accept": self._accept, "statistics": self._statistics,
-            "clock": self._clock, "language": self._language,
+            "clock": self._clock, "language": self._language, "calibration": self._calibration,
         }  # fmt: skip
 
     def routes(self) -> list[Route]:
@@ -227,6 +231,13 @@ class Staff:
         if "language" in asked:
             await self._asking.do(lambda: machine.language(self._programs.gate, asked["language"]))
         return await self._reading.do(self._overview.languages)
+
+    async def _calibration(self, asked: Facts) -> Facts:
+        order = calibration.order(asked)
+        said = await self._asking.do(lambda: self._programs.gate(order))
+        if "state" not in said:
+            raise _refused(said)
+        return calibration.told(said, self._language)
 
     # --- what sync does ----------------------------------------------------------------------------------------------
 

@@ -287,7 +287,7 @@ def test_scanners_clock_and_language_are_told_with_what_to_do(desk, venue):
     desk.open("setup")
     desk.wait("#lanes", "left")
     desk.press("Calibrate left")
-    desk.wait("dialog.question", "kiosk calibrate --scanner left")
+    desk.wait("dialog.question", "Scan one of these codes with scanner left")
     desk.page.wait_for_function("() => document.querySelector('dialog img').naturalWidth > 0")
     desk.page.keyboard.press("Escape")
     desk.wait("#clock", "timeslots cannot be checked")

@@ -66,7 +66,7 @@ def walk(desk, say, venue):
     yield "setup"
     desk.page.locator("#lanes button").click()
     yield "calibrate"
-    desk.answer(say("Close"))
+    desk.answer(say("Cancel"))
     desk.press(say("Set the clock"))
     desk.page.locator("dialog.question input").first.wait_for()
     yield "set the clock"

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from kiosk.calibration import TEXT
 from kiosk.model import Ticket
 
 pytestmark = [pytest.mark.needs("chromium"), pytest.mark.timeout(300)]
@@ -65,10 +66,7 @@ def walk(size, venue, open_desk, eventually):
     desk.open("setup")
     desk.wait("#lanes", "connected")
     yield "setup", desk
-    desk.press("Calibrate left")
-    desk.page.wait_for_function("() => document.querySelector('dialog img').naturalWidth > 0")
-    yield "calibrate", desk
-    desk.answer("Close")
+    yield from calibrating(desk, venue)
     yield from setting(desk)
     desk.open("numbers")
     desk.page.wait_for_selector("#figures img")
@@ -201,6 +199,31 @@ def setting(desk):
     yield "language-chosen", desk
     desk.press("English", "#language")
     desk.page.wait_for_selector("html[lang=en] #language [lang=en][aria-pressed=true]")
+
+
+def calibrating(desk, venue):
+    desk.press("Calibrate left")
+    desk.page.wait_for_function("() => document.querySelector('dialog img').naturalWidth > 0")
+    desk.wait("dialog.question", "Scan one of these codes")
+    yield "calibrate", desk
+    venue.kiosk.scan("TKT-ADA-0001")
+    desk.wait("dialog.question", "this was another code")
+    yield "calibrate-wrong", desk
+    desk.press("Try again", "dialog.question")
+    desk.wait("dialog.question", "Scan one of these codes")
+    venue.kiosk.scan(f"]Q1<b>\u202eWWWWWWWW{TEXT}{'W' * 16}")
+    desk.wait("dialog.question", "This would change")
+    yield "calibrate-found", desk
+    desk.press("Use these settings", "dialog.question")
+    desk.wait("dialog.question", "In force")
+    yield "calibrate-used", desk
+    desk.answer("Close")
+    desk.wait("#lanes", "Calibrated here")
+    yield "setup-calibrated", desk
+    desk.press("left as configured")
+    yield "calibrate-forget", desk
+    desk.answer("As configured")
+    desk.page.wait_for_selector("dialog.question", state="detached")
 
 
 def in_trouble(desk, venue):

@@ -21,7 +21,10 @@ import { say } from "../words.js";
  *   configured: {scanType: string, events: Record<string, string[] | null>},
  *   events: {id: string, name: string, types: {id: string, name: string | null}[]}[]}} Choices
  * @typedef {{name: string, kind: string, label: string, connected: boolean, problem: string | null, hint: string | null,
- *   calibrate: string | null}} Lane
+ *   calibrate: string | null, calibrating: boolean, calibrated: Setting[]}} Lane
+ * @typedef {{key: string, value: string}} Setting
+ * @typedef {{state: string, number?: number, leftSeconds?: number, text?: string, found?: Setting[],
+ *   changes?: {key: string, before: string, after: string}[], notes?: string[]}} Calibration
  * @typedef {{pending: number, inflight: number, unknown: number, refused: number, local: number}} Outbox
  * @typedef {{time: string, local: string, zone: string, quality: string, label: string, final: string | null}} Clock
  * @typedef {{chosen: string | null, configured: string, known: string[]}} Languages

@@ -2,7 +2,7 @@
 // The machine: its scanners and how to find out their settings, what it knows of the time, its language.
 
 import { say } from "../words.js";
-import { over } from "./ask.js";
+import { calibrate, forget, named } from "./calibrate.js";
 import { button, facts, fill, make, name, renew, troubles } from "./make.js";
 import { inWords } from "./times.js";
 import { tongues } from "./tongue.js";
@@ -72,51 +72,15 @@ function lane(lane) {
     make(
       "span",
       { class: lane.connected ? "badge in" : "badge wrong" },
-      lane.connected ? say("connected") : say("missing"),
+      lane.connected ? say("connected") : lane.calibrating ? say("being calibrated") : say("missing"),
     ),
     lane.problem && make("p", { class: "wrong" }, name(lane.problem)),
     lane.hint && make("p", { class: "notice" }, name(lane.hint)),
+    lane.calibrated.length > 0 && make("p", {}, say("Calibrated here, over kiosk.toml:")),
+    lane.calibrated.length > 0 && facts(named(lane.calibrated)),
     lane.calibrate && button(say("Calibrate {name}", { name: lane.name }), () => calibrate(lane), "plain"),
+    lane.calibrated.length > 0 && button(say("{name} as configured", { name: lane.name }), () => forget(lane), "plain"),
   );
-}
-
-/** Show the code whose content is known, as large as there is room, and what to type. @param {Lane} lane */
-function calibrate(lane) {
-  const close = button(say("Close"), () => dialog.close(), "main");
-  const dialog = make(
-    "dialog",
-    { class: "question wide", "aria-labelledby": "question" },
-    make("h2", { id: "question" }, say("Calibrate {name}", { name: lane.name })),
-    make(
-      "div",
-      { class: "columns" },
-      make(
-        "ol",
-        { class: "steps column" },
-        step(
-          say("Stop the gate, in a terminal of this machine. This page says that it does not answer"),
-          "systemctl stop kiosk-gate",
-        ),
-        step(say("Start the calibration"), lane.calibrate ?? ""),
-        step(say("Scan one of these two codes, whichever kind your tickets have")),
-        step(say("Put the lines that it prints into the scanner’s section of kiosk.toml")),
-        step(say("Start the gate again"), "systemctl start kiosk-gate"),
-      ),
-      make("img", {
-        class: "code column",
-        src: "/staff/calibration.svg",
-        alt: say("The calibration code, as QR code and as Code 128"),
-      }),
-    ),
-    make("div", { class: "row" }, close),
-  );
-  over(dialog);
-  close.focus();
-}
-
-/** @param {string} text @param {string} [command] */
-function step(text, command = "") {
-  return make("li", {}, text, command && make("code", {}, command));
 }
 
 /** @param {State["clock"]} clock */
