@@ -162,6 +162,52 @@ class Desk:
         self.page.locator("#guest h2").first.wait_for()
 
 
+class Board:
+    """The keyboard on the screen, touched as a person would."""
+
+    def __init__(self, desk):
+        self.page, self.desk = desk.page, desk
+        self.place = desk.page.locator("#keyboard")
+
+    def touch(self, field):
+        self.page.locator(field).tap()
+        self.place.wait_for()
+
+    def key(self, name):
+        return self.place.get_by_role("button", name=name, exact=True)
+
+    def type(self, text):
+        """Press the keys of a text, of whichever page they are."""
+        for sign in text:
+            if sign == " ":
+                self.key("Space").tap()
+            elif sign.isalpha() and sign.isascii():
+                self.turn("Letters")
+                if sign.isupper():
+                    self.key("Capitals").tap()
+                self.key(sign).tap()
+            else:
+                for leaf in () if self.key(sign).count() else ("Signs", "Accents"):
+                    self.turn(leaf)
+                    if self.key(sign).count():
+                        break
+                self.key(sign).tap()
+
+    def turn(self, leaf):
+        if self.key(leaf).count():
+            self.key(leaf).tap()
+
+    def gone(self):
+        self.place.wait_for(state="hidden")
+        assert self.page.locator("[data-keyboard]").count() == 0
+
+    def value(self, field):
+        return self.page.locator(field).input_value()
+
+    def focused(self):
+        return self.page.evaluate("document.activeElement.id")
+
+
 @pytest.fixture
 def desk(browser, venue, page):
     """The staff page of a door with a gate, signed in."""

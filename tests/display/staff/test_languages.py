@@ -12,7 +12,7 @@ pytestmark = [pytest.mark.needs("chromium"), pytest.mark.timeout(300)]
 DATA = [
     "Ada Öğünç", "Bob <b>Ølsen</b>", "Eve Ada Larsson", "Standing", "Backstage", "Event 1", "TKT-ADA-0001",
     "gate-north-1", "manual", "left", "serial", "socket", "invalid", "INVALID", "VALID", "rtc", "synced", "guessed",
-    "xx",
+    "xx", "äéñ", "abc",
 ]  # fmt: skip
 SAID = """() => {
   const found = [], front = document.querySelector('dialog[open]') ?? document.body;
@@ -45,6 +45,11 @@ def walk(desk, say, venue):
     type_code(desk, "TKT-ADA-0001")
     desk.wait(".result", say("Welcome"))
     yield "scan"
+    for leaf in ("Signs", "Accents"):
+        desk.page.locator("#typing .toggle").click()
+        desk.page.locator("#keyboard").get_by_role("button", name=say(leaf), exact=True).click()
+        yield f"keyboard, {leaf}"
+        desk.press(say("Done"), "#keyboard")
     type_code(desk, "TKT-BOB-0002")
     desk.press(say("Admit anyway"), ".result")
     desk.answer(say("Admit"))
