@@ -369,7 +369,7 @@ def reached(desk):
 KEYS = """() => [...document.querySelectorAll('#keyboard button')].flatMap((key) => {
   const box = key.getBoundingClientRect();
   const found = [];
-  if (box.height < 48 || box.width < 42) found.push('small');
+  if (box.height < 48 || box.width < 44) found.push('small');
   if (box.left < 0 || box.right > innerWidth || box.bottom > innerHeight) found.push('out');
   if (key.scrollWidth > key.clientWidth + 1) found.push('cut');
   return found.map((what) => `${what}: ${key.textContent} ${box.width}x${box.height}`);
