@@ -233,8 +233,8 @@ CUT_OFF = """() => {
   for (const panel of [...document.querySelectorAll('.panel')].filter(seen)) {
     const frame = panel.getBoundingClientRect(), verdict = panel.closest('.verdict');
     const strip = verdict && getComputedStyle(verdict, '::after'), of = (name) => parseFloat(strip[name]);
-    if (strip?.content.length > 2 && strip.content !== 'none' && frame.bottom > verdict.getBoundingClientRect().bottom + 1
-      - of('height') - of('paddingTop') - of('paddingBottom')) found.push('under practice');
+    const below = strip?.content.length > 4 ? of('height') + of('paddingTop') + of('paddingBottom') : 0;
+    if (below && frame.bottom > innerHeight - below + 1) found.push('under practice');
     const [headline, message, words, lane] = ['headline', 'message', 'words', 'lane'].map((name) =>
       panel.querySelector(`.${name}`));
     const large = inner(headline), svg = panel.querySelector('svg').getBoundingClientRect();

@@ -242,7 +242,7 @@ CUT_OFF = """() => {
   const out = [...document.querySelectorAll('button, input, p, li, dd, h1, h2, strong')]
     .filter((each) => each.checkVisibility() && each.getBoundingClientRect().right > innerWidth + 1)
     .map((each) => `out: ${each.outerHTML.slice(0, 99)}`);
-  const cut = [...document.querySelectorAll('#keyboard button, #tabs a')]
+  const cut = [...document.querySelectorAll('#keyboard button, #tabs a, .tiles div')]
     .filter((each) => innerWidth >= 600 && each.scrollWidth > each.clientWidth + 1)
     .map((each) => `cut: ${each.textContent}`);
   return [...wide, ...out, ...cut];
