@@ -24,10 +24,11 @@ test-vm: $(STAMP)-test
 bench: $(STAMP)-test
 	set -e; for part in $(or $(PARTS),door restart list delivery); do PYTHONPATH=. $(BIN)/python tests/bench/$$part.py $(ARGS); done
 
-# Pictures of every state of the door's page, for looking at: tests/screens.
+# Pictures of every state of the door's page and of the staff page, for looking at: tests/screens.
 screens: $(STAMP)-test
 	rm -rf tests/screens
-	KIOSK_SCREENS=tests/screens $(BIN)/python -m pytest --numprocesses auto --timeout 900 tests/display/test_screens.py $(ARGS)
+	KIOSK_SCREENS=tests/screens $(BIN)/python -m pytest --numprocesses auto --timeout 900 tests/display/test_screens.py \
+	    tests/display/staff/test_screens.py $(ARGS)
 
 # The long forms of tests that make test plays shortly; half an hour.
 soak: $(STAMP)-test

@@ -275,8 +275,9 @@ class Gate:
         return not self._look_up(replace(case.reading, code=code), case.rules).unknown
 
     def _has_news(self, held: Answer, case: Case, lookup: Lookup) -> bool:
-        """Whoever was told to scan again is judged anew as soon as there is more to say; so is a code for practice once
-        it has begun or ended.
+        """Whoever was told to scan again is judged anew as soon as there is more to say.
+
+        So is a code for practice once it has begun or ended.
         """
         verdict = held.scan.verdict if held.scan is not None else None
         if verdict is not None and verdict.reason is Reason.PRACTICE:

@@ -68,7 +68,7 @@ class Door:
 
     def scan(self, reason=Reason.OK, ticket=TICKET, direction=Direction.CHECKIN, code="ABCD1234", lane="left", **facts):
         approved = {Reason.OK, Reason.OVERRIDDEN, Reason.NOT_INSIDE}
-        result = Result.APPROVED if reason in approved else Result.DECLINED
+        result = Result.APPROVED if facts.get("played", reason) in approved else Result.DECLINED
         reading = Reading(lane, code, code.encode(), clock.now())
         scan = self.journal.append(reading, Verdict(direction, result, reason, ticket, facts))
         self._turn(lane, scan.seq)

@@ -1,20 +1,38 @@
 """Pictures of sixteen colours, a quarter as large: what a browser writes of a page has few, and many shades between."""
 
+import base64
 import struct
 import zlib
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 
 COLOURS = 16
+ALIKE = 500
+"""As the square of a distance in RGB."""
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 CHANNELS = {2: 3, 6: 4}
 
 
+def take(page, scale: float) -> bytes:
+    """Return a picture of what a browser shows, so much smaller."""
+    clip = {"x": 0, "y": 0, **page.viewport_size, "scale": scale}
+    session = page.context.new_cdp_session(page)
+    told = session.send("Page.captureScreenshot", {"format": "png", "clip": clip})
+    session.detach()
+    return base64.b64decode(told["data"])
+
+
+def keep(folder: str, name: str, picture: bytes) -> None:
+    Path(folder).mkdir(parents=True, exist_ok=True)
+    (Path(folder) / f"{name}.png").write_bytes(reduce(picture))
+
+
 def reduce(picture: bytes) -> bytes:
-    """Return this PNG with its commonest colours, and for all others the nearest of those. Its width must be even."""
+    """Return this PNG with its commonest colours, no two alike, and for others the nearest. Its width is even."""
     width, rows = _pixels(picture)
     counted = Counter(colour for row in rows for colour in row)
-    kept = [colour for colour, _ in counted.most_common(COLOURS)]
+    kept = _unlike(colour for colour, _ in counted.most_common())
     nearest = {colour: _nearest(colour, kept) for colour in counted}
     lines = (
         bytes(nearest[one] << 4 | nearest[two] for one, two in zip(row[::2], row[1::2], strict=True)) for row in rows
@@ -25,8 +43,21 @@ def reduce(picture: bytes) -> bytes:
     return SIGNATURE + b"".join(map(_chunk, parts, parts.values()))
 
 
+def _unlike(colours):
+    """The first sixteen that differ: many shades of one edge would leave none for small print."""
+    kept = []
+    for colour in colours:
+        if len(kept) < COLOURS and all(_distance(colour, each) > ALIKE for each in kept):
+            kept.append(colour)
+    return kept
+
+
 def _nearest(colour, kept):
-    return min(range(len(kept)), key=lambda n: sum((one - two) ** 2 for one, two in zip(colour, kept[n], strict=True)))
+    return min(range(len(kept)), key=lambda n: _distance(colour, kept[n]))
+
+
+def _distance(colour, other):
+    return sum((one - two) ** 2 for one, two in zip(colour, other, strict=True))
 
 
 def _chunk(kind: bytes, data: bytes) -> bytes:

@@ -3,11 +3,9 @@
 KIOSK_SCREENS=tests/screens python -m pytest tests/display/test_screens.py    # writes a picture of each: make screens
 """
 
-import base64
 import os
 from contextlib import closing
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -16,9 +14,9 @@ from kiosk.model import Delivery, Direction, Notice, Reason, Ticket
 from kiosk.store.ledger import Entry, Ledger
 from tests.display import palette
 
-pytestmark = [pytest.mark.needs("chromium"), pytest.mark.timeout(300)]
-
 SCREENS = os.environ.get("KIOSK_SCREENS")
+pytestmark = [pytest.mark.needs("chromium"), pytest.mark.timeout(900 if SCREENS else 300)]
+
 SIZES = [(1024, 600), (600, 1024)]
 LARGER = [*SIZES, (1920, 1080), (1080, 1920)]
 LANGUAGES = ["en", "de", "fr"] if SCREENS else ["en"]  # whether each language fits: test_languages.py
@@ -52,11 +50,7 @@ class Gallery:
 
     def picture(self, name, scale=0.5):
         if SCREENS:
-            Path(SCREENS).mkdir(parents=True, exist_ok=True)
-            size = self.page.viewport_size
-            clip = {"x": 0, "y": 0, **size, "scale": scale}
-            told = self.cdp.send("Page.captureScreenshot", {"format": "png", "clip": clip})
-            (Path(SCREENS) / f"door-{name}.png").write_bytes(palette.reduce(base64.b64decode(told["data"])))
+            palette.keep(SCREENS, f"door-{name}", palette.take(self.page, scale))
 
     def verdict(self, reason, **what):
         scan = self.door.scan(reason, **{"ticket": SEATED, **what})
@@ -170,6 +164,18 @@ def verdicts(one, axe):
     see(one, "repeated")
 
 
+def test_practice_is_whole_and_says_so(gallery, axe):
+    one = gallery("one", "left")
+    one.door.beat(practice=True)
+    one.screen.wait_for_text("banners", one.say("Practice is on: the codes of the sheet play"))
+    one.keep("practice", axe)
+    one.stay()
+    for played in (Reason.OK, Reason.ALREADY_IN, Reason.WRONG_EVENT):
+        one.verdict(Reason.PRACTICE, played=played, at="2026-06-01T19:42:00+00:00", gate="gate-south-2", event="Gala")
+        one.keep(f"practice-{played.replace('_', '-')}", axe)
+    assert one.problems == {}
+
+
 def see(one, state):
     """As people see it who see colours otherwise."""
     if SCREENS and one.language == "en":
@@ -225,7 +231,10 @@ CUT_OFF = """() => {
   const inner = (place) => { const words = document.createRange(); words.selectNodeContents(place);
     return words.getBoundingClientRect(); };
   for (const panel of [...document.querySelectorAll('.panel')].filter(seen)) {
-    const frame = panel.getBoundingClientRect();
+    const frame = panel.getBoundingClientRect(), verdict = panel.closest('.verdict');
+    const strip = verdict && getComputedStyle(verdict, '::after'), of = (name) => parseFloat(strip[name]);
+    const below = strip?.content.length > 4 ? of('height') + of('paddingTop') + of('paddingBottom') : 0;
+    if (below && frame.bottom > innerHeight - below + 1) found.push('under practice');
     const [headline, message, words, lane] = ['headline', 'message', 'words', 'lane'].map((name) =>
       panel.querySelector(`.${name}`));
     const large = inner(headline), svg = panel.querySelector('svg').getBoundingClientRect();

@@ -236,8 +236,8 @@ class Staff:
         order = calibration.order(asked)
         said = await self._asking.do(lambda: self._programs.gate(order))
         if "state" not in said:
-            raise _refused(said)
-        return calibration.told(said, self._language)
+            raise refused(said)
+        return calibration.told(said, self._speaking())
 
     # --- what sync does ----------------------------------------------------------------------------------------------
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import httpx
 import pytest
 
+from kiosk import languages
 from kiosk.clock import now
 from kiosk.model import Listed, Ticket
 from kiosk.store import pin
@@ -110,10 +111,10 @@ def page(venue, eventually):
 
 
 class Desk:
-    """The staff page in a browser, used as a person would."""
+    """The staff page in a browser, used as a person would; what is pressed and waited for is named in English."""
 
-    def __init__(self, page, url):
-        self.page, self.url, self.errors = page, url, []
+    def __init__(self, page, url, language="en"):
+        self.page, self.url, self.errors, self.say = page, url, [], languages.read(language).say
         page.set_default_timeout(15_000)
         page.on("pageerror", lambda error: self.errors.append(str(error)))
         page.on("console", lambda said: self.errors.append(said.text) if "Policy" in said.text else None)
@@ -138,14 +139,14 @@ class Desk:
         self.page.wait_for_selector(f"#view-{view}")
 
     def press(self, name, within="body"):
-        self.page.locator(within).get_by_role("button", name=name, exact=True).click()
+        self.page.locator(within).get_by_role("button", name=self.say(name), exact=True).click()
 
     def answer(self, name):
         """Press a button of the question that lies over the page."""
         self.press(name, "dialog.question")
 
     def wait(self, place, text):
-        self.page.locator(place).get_by_text(text).first.wait_for()
+        self.page.locator(place).get_by_text(self.say(text)).first.wait_for()
 
     def type_code(self, code):
         self.open("scan")
@@ -162,6 +163,52 @@ class Desk:
         self.page.locator("#guest h2").first.wait_for()
 
 
+class Board:
+    """The keyboard on the screen, touched as a person would."""
+
+    def __init__(self, desk):
+        self.page, self.desk = desk.page, desk
+        self.place = desk.page.locator("#keyboard")
+
+    def touch(self, field):
+        self.page.locator(field).tap()
+        self.place.wait_for()
+
+    def key(self, name):
+        return self.place.get_by_role("button", name=name, exact=True)
+
+    def type(self, text):
+        """Press the keys of a text, of whichever page they are."""
+        for sign in text:
+            if sign == " ":
+                self.key("Space").tap()
+            elif sign.isalpha() and sign.isascii():
+                self.turn("Letters")
+                if sign.isupper():
+                    self.key("Capitals").tap()
+                self.key(sign).tap()
+            else:
+                for leaf in () if self.key(sign).count() else ("Signs", "Accents"):
+                    self.turn(leaf)
+                    if self.key(sign).count():
+                        break
+                self.key(sign).tap()
+
+    def turn(self, leaf):
+        if self.key(leaf).count():
+            self.key(leaf).tap()
+
+    def gone(self):
+        self.place.wait_for(state="hidden")
+        assert self.page.locator("[data-keyboard]").count() == 0
+
+    def value(self, field):
+        return self.page.locator(field).input_value()
+
+    def focused(self):
+        return self.page.evaluate("document.activeElement.id")
+
+
 @pytest.fixture
 def desk(browser, venue, page):
     """The staff page of a door with a gate, signed in."""
@@ -172,10 +219,10 @@ def desk(browser, venue, page):
 
 
 @contextlib.contextmanager
-def opened(browser, venue, size=(1024, 600), **options):
+def opened(browser, venue, size=(1024, 600), language="en", **options):
     context = browser.new_context(viewport={"width": size[0], "height": size[1]}, **options)
     try:
-        yield Desk(context.new_page(), f"http://127.0.0.1:{venue.kiosk.port}")
+        yield Desk(context.new_page(), f"http://127.0.0.1:{venue.kiosk.port}", language)
     finally:
         context.close()
 

@@ -16,7 +16,7 @@ pytestmark = [pytest.mark.needs("chromium"), pytest.mark.timeout(300)]
 DATA = [
     "Ada Öğünç", "Bob <b>Ølsen</b>", "Eve Ada Larsson", "Standing", "Backstage", "Event 1", "TKT-ADA-0001",
     "gate-north-1", "manual", "left", "xx", "UTC (UTC+00:00)", "Xx", "Deutsch", "English", "Español",
-    "Français", "Italiano", "Nederlands", *calendar.day_name[:], *calendar.month_name[1:],
+    "Français", "Italiano", "Nederlands", *calendar.day_name[:], *calendar.month_name[1:], "äéñ", "abc",
 ]  # fmt: skip
 CLOSED = "Mindestens eine Veranstaltung wählen: Ohne ist der Eingang geschlossen"
 SAID = """() => {
@@ -50,6 +50,11 @@ def walk(desk, say, venue):
     type_code(desk, "TKT-ADA-0001")
     desk.wait(".result", say("Welcome"))
     yield "scan"
+    for leaf in ("Signs", "Accents"):
+        desk.page.locator("#typing .toggle").click()
+        desk.page.locator("#keyboard").get_by_role("button", name=say(leaf), exact=True).click()
+        yield f"keyboard, {leaf}"
+        desk.press(say("Done"), "#keyboard")
     type_code(desk, "TKT-BOB-0002")
     desk.press(say("Admit anyway"), ".result")
     desk.answer(say("Admit"))

@@ -69,7 +69,8 @@ def test_another_pin_ends_every_session(page, venue):
 
 @pytest.mark.parametrize(
     "headers",
-    [{"Origin": "http://evil.example"}, {"Origin": "null"}, {"Origin": ""}, {"Origin": "http://127.0.0.1:1"}, {"Origin": "http://[::1"},
+    [{"Origin": "http://evil.example"}, {"Origin": "null"}, {"Origin": ""}, {"Origin": "http://127.0.0.1:1"},
+     {"Origin": "http://[::1"},
      {"Sec-Fetch-Site": "cross-site"}, {"Sec-Fetch-Site": "same-site"}],
 )  # fmt: skip
 def test_a_foreign_page_can_ask_nothing_not_even_with_the_cookie(page, headers):

@@ -5,6 +5,7 @@ import { say } from "../words.js";
 import { Problem, ask } from "./api.js";
 import { fill, make, name, troubles } from "./make.js";
 import { guestPage } from "./guest.js";
+import { typed } from "./keyboard.js";
 
 /** @typedef {import("./api.js").Guest} Guest */
 /** @typedef {{guests: Guest[], more: boolean, ready: boolean}} Found */
@@ -39,7 +40,7 @@ export function guests() {
       "form",
       { class: "card", autocomplete: "off", id: "finding" },
       make("label", { for: "name" }, say("Name")),
-      text,
+      typed(text),
       said,
       trouble,
     ),

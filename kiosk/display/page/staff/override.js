@@ -4,6 +4,7 @@
 import { say } from "../words.js";
 import { Problem, ask } from "./api.js";
 import { question } from "./ask.js";
+import { typed } from "./keyboard.js";
 import { button, facts, make, name } from "./make.js";
 import { at } from "./times.js";
 
@@ -45,7 +46,7 @@ export function override(scan) {
       make("p", { id: "why-common" }, say("Why?")),
       make("div", { class: "choices", role: "group", "aria-labelledby": "why-common" }, ...common),
       make("label", { for: "why" }, say("Reason, kept with the scan")),
-      words,
+      typed(words),
       make("p", { class: "hint" }, say("It is written down as done by staff, with this reason")),
     ],
     action: say("Admit"),

@@ -5,6 +5,7 @@ import { say, translate } from "../words.js";
 import { element, write } from "../snapshot.js";
 import { ask, whenSignedOut } from "./api.js";
 import { attempt, fill, make } from "./make.js";
+import * as keyboard from "./keyboard.js";
 import * as pin from "./pin.js";
 import { listen } from "./live.js";
 import { countdown } from "./times.js";
@@ -34,6 +35,7 @@ function begin() {
   views = [scan(), guests(), choices(), deliveries(), setup(), numbers()];
   fill(element("views"), ...views.map((view) => view.root));
   fill(element("tabs"), ...views.map((view) => make("a", { href: `#${view.id}` }, view.title)));
+  keyboard.prepare();
   pin.prepare(open, leave);
   whenSignedOut(close);
   addEventListener("hashchange", () => turn(true));

@@ -5,7 +5,7 @@
 import { say } from "../words.js";
 import { element, write } from "../snapshot.js";
 import { ask } from "./api.js";
-import { attempt, button, fill, make } from "./make.js";
+import { attempt, button, fill, make, sign } from "./make.js";
 import { countdown } from "./times.js";
 
 /** @typedef {import("./api.js").Session} Session */
@@ -25,7 +25,8 @@ export function prepare(opened, left) {
   signedIn = opened;
   leave = left;
   const keys = ["1", "2", "3", "4", "5", "6", "7", "8", "9"].map((digit) => button(digit, () => type(digit), "key"));
-  const wipe = button("⌫", () => retype(digits.slice(0, -1)), "key");
+  const wipe = button("", () => retype(digits.slice(0, -1)), "key");
+  wipe.append(sign("wipe")); // few fonts have one
   wipe.setAttribute("aria-label", say("Delete the last digit"));
   const go = make("button", { type: "submit", class: "key main", id: "enter" }, say("Enter"));
   fill(

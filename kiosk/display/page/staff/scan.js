@@ -4,6 +4,7 @@
 import { say, number } from "../words.js";
 import { ask } from "./api.js";
 import { attempt, fill, make, name, renew, tiles, troubles } from "./make.js";
+import { typed } from "./keyboard.js";
 import { override } from "./override.js";
 import { at } from "./times.js";
 import { tell, verdict } from "./verdicts.js";
@@ -80,7 +81,7 @@ function entry(show) {
     "form",
     { id: "typing", autocomplete: "off" },
     make("label", { for: "code" }, say("Code")),
-    code,
+    typed(code),
     make("label", { for: "code-type" }, say("Direction")),
     make("div", { class: "row" }, kind, go),
     trouble,
