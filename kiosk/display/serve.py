@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import socket
 import threading
@@ -9,9 +10,16 @@ from types import TracebackType
 
 import uvicorn
 from starlette.types import ASGIApp
+from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
 MAX_CONNECTIONS = 64
 """More than all screens of a door together; who comes on top of that is sent away."""
+
+MOST_OPEN = 4 * MAX_CONNECTIONS
+"""How many connections may be open at all: files are opened by the same program, and run out where nobody counts."""
+
+PATIENCE_S = 10.0
+"""How long a client may owe the rest of a request: who says nothing, or half of it, would have a screen's place."""
 
 DEAD_CLIENT_MS = 10_000
 """How long a screen may leave its messages lying before it is dropped (tcp(7), TCP_USER_TIMEOUT)."""
@@ -29,6 +37,34 @@ def listen(host: str, port: int) -> socket.socket:
     return listener
 
 
+class Patience(H11Protocol):
+    """A connection that ends when its client says nothing, or goes on saying the same request, for too long.
+
+    uvicorn itself only ends one that is silent behind an answer.
+    """
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        if len(self.connections) > MOST_OPEN:
+            transport.abort()
+            return
+        self._look_later(None)
+
+    def _look_later(self, before: RequestResponseCycle | None) -> None:
+        self.loop.call_later(PATIENCE_S, self._look, before)
+
+    def _look(self, before: RequestResponseCycle | None) -> None:
+        """End it where nothing has come of it since the last look; what streams owes nothing."""
+        cycle: RequestResponseCycle | None = self.cycle
+        owes = cycle is None or cycle.response_complete or cycle.more_body
+        if self.transport.is_closing():
+            return
+        if owes and cycle is before:
+            self.transport.close()
+        else:
+            self._look_later(cycle)
+
+
 class Service:
     """Serves from `with` to its end. The streams must have been ended before that."""
 
@@ -37,7 +73,7 @@ class Service:
         self._server = uvicorn.Server(
             uvicorn.Config(
                 app,
-                http="h11",
+                http=Patience,
                 ws="none",
                 loop="asyncio",
                 lifespan="off",

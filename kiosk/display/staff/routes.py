@@ -66,7 +66,7 @@ import sqlite3
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, TypeVar
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
@@ -262,10 +262,13 @@ async def _body(request: Request) -> Facts:
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
         raise Problem(415, "not_json")
     body = b""
-    async for part in request.stream():
-        body += part
-        if len(body) > MOST_BODY:
-            raise Problem(413, "too_long")
+    try:
+        async for part in request.stream():
+            body += part
+            if len(body) > MOST_BODY:
+                raise Problem(413, "too_long")
+    except ClientDisconnect:
+        raise Problem(400, "malformed") from None
     try:
         found = json.loads(body)
     except (ValueError, RecursionError):
