@@ -295,11 +295,11 @@ def test_an_order_to_calibrate_is_handed_on_and_its_refusal_is_an_answer(door):
             raise Refused("it is over")
         return {"state": "listening"}
 
-    assert door.do("calibrate", scanner="left", step="begin").facts == {"refused": "malformed"}
+    assert door.do("calibrate", scanner="left", step="begin").facts["refused"] == "malformed"
     door.desk.calibrate = bench
     answer = door.do("calibrate", scanner="left", step="begin", by="staff\n\x1b")
     assert (answer.scan, answer.facts) == (None, {"state": "listening"})
     assert asked[0][1:] == ("staff", moment().boottime_ns)
     refused = door.do("calibrate", scanner="left", step="use")
-    assert (refused.facts, refused.message) == ({"refused": "calibration"}, "it is over")
-    assert door.do("calibrate", scanner="left").facts == {"refused": "malformed"}
+    assert (refused.facts["refused"], refused.message) == ("calibration", "it is over")
+    assert door.do("calibrate", scanner="left").facts["refused"] == "malformed"

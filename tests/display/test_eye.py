@@ -39,7 +39,7 @@ def test_it_says_at_once_how_everything_is(door, eye):
     assert (found["deviceId"], found["eventNames"], found["revealSeconds"]) == ("gate-north-1", ["Summer Night"], 3.0)
     assert found["gate"] == {
         "alive": True,
-        "scanners": [{"name": "left", "kind": "serial", "connected": True, "hint": None}],
+        "scanners": [{"name": "left", "kind": "serial", "connected": True, "calibrating": False, "hint": None}],
         "events": ["e1"],
         "fault": None,
         "notice": None,
