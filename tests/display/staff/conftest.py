@@ -146,7 +146,7 @@ class Desk:
         self.press(name, "dialog.question")
 
     def wait(self, place, text):
-        self.page.locator(place).get_by_text(self.say(text)).first.wait_for()
+        self.page.locator(place).get_by_text(self.say(text) if isinstance(text, str) else text).first.wait_for()
 
     def type_code(self, code):
         self.open("scan")
