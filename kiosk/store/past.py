@@ -112,13 +112,8 @@ def scans(database: sqlite3.Connection, numbers: Iterable[int]) -> list[Scan]:
 
 def admitted_after(database: sqlite3.Connection, ticket_id: str, seq: int) -> Scan | None:
     """Return the ticket's first approved check-in after this scan that was not taken back."""
-    query = (
-        f"SELECT {COLUMNS} FROM scan WHERE ticket_id = ?1 AND result = 'approved' AND type = 'checkin' AND seq > ?2 "  # noqa: S608
-        f"AND CAST(seq AS TEXT) NOT IN (SELECT facts ->> '{ANNULS}' FROM scan "
-        "WHERE ticket_id = ?1 AND result = 'approved' AND reason = 'annulled') ORDER BY seq LIMIT 1"
-    )
-    row = database.execute(query, (ticket_id, seq)).fetchone()
-    return as_scan(row) if row is not None else None
+    entries = [each for each in passages(database, ticket_id) if each.direction is Direction.CHECKIN]
+    return next(iter(scans(database, [each.seq for each in entries if each.seq is not None and each.seq > seq])), None)
 
 
 def scans_of(database: sqlite3.Connection, ticket_id: str, look_back: int, limit: int) -> list[Scan]:
