@@ -14,9 +14,6 @@ const SIGNS = /** @type {Record<string, string>} */ ({ ok: "check", out: "out", 
 /** From how many letters on a sentence is written smaller, on a whole screen and on a half. */
 const LONG = { whole: 60, half: 36 };
 
-/** What wants a person to look. */
-const SEE_STAFF = ["details_required", "ambiguous", "unknown_status", "unknown_stale", "not_inside", "clock_not_set"];
-
 /** @param {Shown} shown */
 export function faceOf(shown) {
   if (shown.result !== "approved") return "declined";
@@ -34,9 +31,9 @@ export function colourOf(shown, colours) {
   return shown.repeated ? colours.repeated : colours.success;
 }
 
-/** @param {Shown} shown */
-function wantsStaff(shown) {
-  return shown.untimed || (shown.reason !== null && SEE_STAFF.includes(shown.reason));
+/** What the gate could not record wants a person, too, but is as red as a refusal. @param {Shown} shown */
+function wantsStaff({ reason, signal }) {
+  return reason !== null && signal === "see_staff";
 }
 
 /** @param {Shown} shown */

@@ -7,7 +7,7 @@ import { say } from "../words.js";
  * @typedef {{seq: number, time: string, lane: string, type: string | null, scanResult: string, reason: string | null,
  *   headline: string, sign: string, message: string, name: string | null, ticketName: string | null, ticketId: string | null,
  *   area: string | null, row: string | null, seat: string | null, codeEnd: string | null, overridable: boolean, admittedSince?: string | null,
- *   untimed: boolean, practice: boolean, deliveryError?: string | null}} Scan
+ *   untimed: boolean, practice: boolean, signal: string | null, deliveryError?: string | null}} Scan
  * @typedef {{scan: Scan, repeated: boolean}} Judged
  * @typedef {{ticketId: string, name: string | null, ticketName: string | null, eventId: string, event: string | null,
  *   status: string | null, statusLabel: string | null, area: string | null, row: string | null, seat: string | null,
