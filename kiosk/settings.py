@@ -228,11 +228,11 @@ def _configured_events(gate: config.Gate, settings: Settings | None) -> Joined[M
     if said := _heard(gate, settings).scan_config.events:
         return Joined({event.event_id: _cloud_event(event, gate) for event in said}, Origin.CLOUD)
     every = JoinedEvent(_file_types(gate), *_margins(None, gate))
-    return Joined(dict.fromkeys(gate.events, every), _origin(gate, "events"))
+    return Joined(dict.fromkeys(gate.events, every), origin(gate, "events"))
 
 
 def _file_types(gate: config.Gate) -> Joined[frozenset[str] | None]:
-    return Joined(frozenset(gate.allowed_ticket_types) or None, _origin(gate, "allowed_ticket_types"))
+    return Joined(frozenset(gate.allowed_ticket_types) or None, origin(gate, "allowed_ticket_types"))
 
 
 def _unlocked(gate: config.Gate, settings: Settings | None, choices: Choices) -> Choices:
@@ -270,14 +270,15 @@ def _heard(gate: config.Gate, settings: Settings | None) -> Settings:
 
 
 def _join(said: T | None, section: BaseModel, key: str) -> Joined[T]:
-    return Joined(getattr(section, key), _origin(section, key)) if said is None else Joined(said, Origin.CLOUD)
+    return Joined(getattr(section, key), origin(section, key)) if said is None else Joined(said, Origin.CLOUD)
 
 
 def _join_default(said: T | None, usual: T) -> Joined[T]:
     return Joined(usual, Origin.DEFAULT) if said is None else Joined(said, Origin.CLOUD)
 
 
-def _origin(section: BaseModel, key: str) -> Origin:
+def origin(section: BaseModel, key: str) -> Origin:
+    """Return who says what a section has, where nobody else does."""
     return Origin.FILE if key in section.model_fields_set else Origin.DEFAULT
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from kiosk import languages
 from kiosk.config import Config
-from kiosk.settings import Joined, Origin
+from kiosk.settings import Joined, Origin, origin
 from kiosk.store.database import write_whole
 
 log = logging.getLogger(__name__)
@@ -41,4 +41,4 @@ def in_force(config: Config) -> Joined[str]:
     chosen, display = read(config.device.data_dir), config.display
     if chosen is not None:
         return Joined(chosen, Origin.STAFF)
-    return Joined(display.language, Origin.FILE if "language" in display.model_fields_set else Origin.DEFAULT)
+    return Joined(display.language, origin(display, "language"))
