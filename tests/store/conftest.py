@@ -1,11 +1,13 @@
 """A gate's record as it runs: what several tests of it stand on."""
 
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from kiosk.model import Direction, Moment, Reading, Reason, Result, Verdict
+from kiosk.store import journal as journals
 from kiosk.store import witness
 from kiosk.store.journal import Journal
 from kiosk.store.keeper import Keeper
@@ -22,6 +24,19 @@ def scan(pen: Keeper | Journal, number: int) -> None:
 
 def there(place: Path) -> list[int]:
     return [row[witness.SEQ] for row in witness.rows_after(place / witness.DIRECTORY, 0)]
+
+
+@pytest.fixture
+def journal(tmp_path):
+    with closing(Journal(tmp_path, "gate-1")) as opened:
+        yield opened
+
+
+@pytest.fixture
+def seen(journal, tmp_path):
+    """The journal as another program sees it."""
+    with closing(journals.reader(tmp_path)) as opened:
+        yield opened
 
 
 @pytest.fixture

@@ -55,19 +55,6 @@ DECLINED = Verdict(Direction.CHECKIN, Result.DECLINED, Reason.UNKNOWN)
 UNREADABLE = Verdict(Direction.CHECKIN, Result.DECLINED, Reason.UNREADABLE, facts={"flaw": decode.NOT_TEXT})
 
 
-@pytest.fixture
-def journal(tmp_path):
-    with closing(Journal(tmp_path, "gate-1")) as opened:
-        yield opened
-
-
-@pytest.fixture
-def seen(journal, tmp_path):
-    """The journal as another program sees it."""
-    with closing(journals.reader(tmp_path)) as opened:
-        yield opened
-
-
 def everything(directory):
     with closing(journals.reader(directory)) as database:
         return list(past.scans_after(database, 0))

@@ -37,12 +37,6 @@ def moment(seconds: float = 0.0, *, wall_s: float | None = None, boot: str = "bo
 
 
 @pytest.fixture
-def journal(tmp_path):
-    with closing(Journal(tmp_path, "gate-1")) as opened:
-        yield opened
-
-
-@pytest.fixture
 def outlook(tmp_path):
     with closing(Outlook(tmp_path)) as opened:
         yield opened

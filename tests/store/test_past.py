@@ -1,17 +1,12 @@
 """What is asked of the journal: found by number, by ticket and by time, in pieces, and counted."""
 
-from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-import pytest
-
 from kiosk import decode
 from kiosk.model import Direction, Moment, Reading, Reason, Result, Ticket, Verdict
-from kiosk.store import journal as journals
 from kiosk.store import past
 from kiosk.store.database import to_ms
-from kiosk.store.journal import Journal
 from kiosk.store.past import Counts, Recorded
 
 AT = datetime(2026, 6, 1, 19, 30, tzinfo=UTC)
@@ -23,19 +18,6 @@ TWICE = replace(IN, result=Result.DECLINED, reason=Reason.ALREADY_IN)
 DECLINED = Verdict(Direction.CHECKIN, Result.DECLINED, Reason.UNKNOWN)
 UNREADABLE = replace(DECLINED, reason=Reason.UNREADABLE, facts={"flaw": decode.NOT_TEXT})
 PRACTICE = replace(DECLINED, reason=Reason.PRACTICE)
-
-
-@pytest.fixture
-def journal(tmp_path):
-    with closing(Journal(tmp_path, "gate-1")) as opened:
-        yield opened
-
-
-@pytest.fixture
-def seen(journal, tmp_path):
-    """The journal as another program sees it."""
-    with closing(journals.reader(tmp_path)) as opened:
-        yield opened
 
 
 def record(journal, *verdicts, code="TKT1"):

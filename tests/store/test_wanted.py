@@ -18,19 +18,6 @@ NOW = Moment(datetime(2026, 6, 1, 19, 30, tzinfo=UTC), 123_456_789_012_345, "boo
 DECLINED = Verdict(Direction.CHECKIN, Result.DECLINED, Reason.UNKNOWN)
 
 
-@pytest.fixture
-def journal(tmp_path):
-    with closing(Journal(tmp_path, "gate-1")) as opened:
-        yield opened
-
-
-@pytest.fixture
-def seen(journal, tmp_path):
-    """The journal as sync sees it."""
-    with closing(journals.reader(tmp_path)) as opened:
-        yield opened
-
-
 def test_what_is_wanted_is_seen_in_order_with_the_moment_it_was_read(journal, seen):
     for code in ("FIRST001", "Zoë '; --"):
         journal.want(code, NOW)
