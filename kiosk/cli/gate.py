@@ -92,19 +92,14 @@ def _run(setup: Setup, journal: Keeper, tickets: TicketList, watchdog: Watchdog)
     timekeeper = Timekeeper(journal, setup.config.device.runtime_dir)
     timekeeper.tend()
     gate.time = timekeeper.time
+    note = partial(audit.note, data_dir)
     gate.desk = Desk(
-        LookBack(data_dir), tickets.with_id, rules.choose, partial(audit.note, data_dir),
-        attempts=resumed(pulse.last().get("pins")), practice=gate.practice,
-        dials=Dials(data_dir, timekeeper, partial(audit.note, data_dir)).orders(),
-        calibrate=bench.serve,
+        LookBack(data_dir), tickets.with_id, rules.choose, note, resumed(pulse.last().get("pins")), gate.practice,
+        Dials(data_dir, timekeeper, note).orders(), bench.serve,
     )  # fmt: skip
     gate.remember(clock.now())
     bench.ears = ears = Ears(bench.lanes(), gate.hear, gate.backlog, timekeeper.now, hotplug())
-    parts = {
-        "ears": Part(lambda: ears.ticked_ns),
-        "mind": Part(lenient(mind.moved_ns, journal.mending.for_s)),
-        "journal": Part(lenient(recording.moved_ns, journal.mending.for_s)),
-    }
+    parts = _parts(ears, mind, recording, journal)
 
     def beat() -> None:
         mind.move()
@@ -128,6 +123,15 @@ def _run(setup: Setup, journal: Keeper, tickets: TicketList, watchdog: Watchdog)
             pulse.end()
     if failures:
         raise KioskError(f"nothing is heard any more ({failures[0]!r}): this gate ends, and is to be started again")
+
+
+def _parts(ears: Ears, mind: Mark, recording: Work, journal: Keeper) -> dict[str, Part]:
+    """What the watchdog is to see moving."""
+    return {
+        "ears": Part(lambda: ears.ticked_ns),
+        "mind": Part(lenient(mind.moved_ns, journal.mending.for_s)),
+        "journal": Part(lenient(recording.moved_ns, journal.mending.for_s)),
+    }
 
 
 def _mind(found: config.Config, journal: Keeper, recording: Work, tickets: TicketList, rules: Standing) -> Gate:
