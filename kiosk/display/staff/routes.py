@@ -52,7 +52,8 @@ double click or after an answer that was lost, gets the first answer and does no
 
 SCAN: {seq, time, lane, type, scanResult, reason, headline, sign, signal: `signals.py`, message, name, ticketName,
 ticketId, area, row, seat, codeEnd, overridable, admittedSince: when, for `lastDeclined` only}. GUEST: {ticketId, name,
-ticketName, eventId, event, status, area, row, seat, codeEnd, inside}. What ends in `label` is the key beside it in words.
+ticketName, eventId, event, status, area, row, seat, codeEnd, inside}. What ends in `label`
+is the key beside it in words.
 
 `GET /staff/pictures/NAME.svg`, for an <img>: admissions, lanes, types, declines, inside. They need the session's
 cookie, hold no guest's name, and are drawn here: `pictures.py`. A page cannot put an SVG into itself, because it trusts
