@@ -72,6 +72,21 @@ def eventually() -> Callable[..., Any]:
 
 
 @pytest.fixture
+def listens() -> Callable[[Path], bool]:
+    """Tell whether somebody can come in at a Unix socket: its name is there a moment before."""
+
+    def comes_in(path: Path) -> bool:
+        try:
+            with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
+                client.connect(str(path))
+        except OSError:
+            return False
+        return True
+
+    return comes_in
+
+
+@pytest.fixture
 def cloud() -> Iterator[Sandbox]:
     """A sandbox cloud with 60 tickets of one event; how often to look is left to the kiosk's own file."""
     with Sandbox() as box:

@@ -11,12 +11,12 @@ from kiosk import hatch
 
 
 @pytest.fixture
-def path(tmp_path, eventually):
+def path(tmp_path, eventually, listens):
     """A hatch at which every question is answered with itself, until the end of the test."""
     place, stop = tmp_path / "x.sock", threading.Event()
     serving = threading.Thread(target=hatch.serve, args=(place, lambda question: {"asked": question}, stop))
     serving.start()
-    eventually("it is open", place.is_socket)
+    eventually("it is open", lambda: listens(place))
     yield place
     stop.set()
     serving.join(10)

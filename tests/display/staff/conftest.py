@@ -78,6 +78,14 @@ class Venue:
         return self.show(eventually, signed_in=signed_in)
 
     def show(self, eventually, *, signed_in=True):
+        page = self.start_display(eventually)
+        if signed_in:
+            self.set_pin()
+            assert page.sign_in().status_code == 200
+        return page
+
+    def start_display(self, eventually):
+        """Start the display, and return a page once it answers."""
         self.kiosk.start("display")
         page = self.page()
 
@@ -87,9 +95,6 @@ class Venue:
             return False
 
         eventually("the display answers", answers)
-        if signed_in:
-            self.set_pin()
-            assert page.sign_in().status_code == 200
         return page
 
     def close(self):

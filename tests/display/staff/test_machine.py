@@ -192,7 +192,7 @@ def test_a_language_is_chosen_in_its_own_name_and_both_pages_speak_it(desk, venu
         assert desk.page.locator("#language [lang=de]").get_attribute("aria-pressed") == "true"
         venue.kiosk.stop("display")
         venue.kiosk.stop("gate")
-        venue.kiosk.start("display")
+        venue.start_display(eventually)
         venue.kiosk.open_gate()
         door.wait_for_selector("body[data-face=ready]")
         speaks(door, "de")

@@ -21,7 +21,7 @@ def programs(tmp_path):
 
 
 @pytest.fixture
-def gate(programs, eventually):
+def gate(programs, eventually, listens):
     """A gate that answers so, and keeps what it was asked."""
 
     @contextmanager
@@ -34,7 +34,7 @@ def gate(programs, eventually):
 
         serving = threading.Thread(target=hatch.serve, args=(programs.gate_socket, told, stop))
         serving.start()
-        eventually("it is open", programs.gate_socket.is_socket)
+        eventually("it is open", lambda: listens(programs.gate_socket))
         yield asked
         stop.set()
         serving.join(10)
