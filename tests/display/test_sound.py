@@ -46,6 +46,7 @@ class Listener:
     def begin(self):
         self.page.reload()
         self.page.wait_for_function(f"() => window.decoded === {len(Signal)}")
+        self.page.wait_for_selector("body[data-heard=true]")  # what it finds there when it begins is no news
 
     def heard(self):
         return [round(sound["seconds"], 2) for sound in self.page.evaluate("window.heard")]
