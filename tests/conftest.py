@@ -35,11 +35,6 @@ PACKAGES = {
 PATIENCE_S = 60.0
 
 
-def pytest_xdist_auto_num_workers() -> int:
-    """Half as many again as there are cores: a test waits for real programs, which want to run, too."""
-    return 3 * len(os.sched_getaffinity(0)) // 2 or 1
-
-
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Skip what needs a missing program or library, with the line that installs it; a failure where CI is set."""
     for marker in item.iter_markers("needs"):

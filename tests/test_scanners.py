@@ -98,7 +98,8 @@ def test_a_keyboard_scanner_is_read_by_a_real_gate_in_its_own_layout(listed, clo
     machine.plug_in(5)
     codes = [ticket["barcode"] for ticket in valid[:5]]
     machine.will_type(keys_for("".join(f"{code}\n" for code in codes), "de"))
-    listed.configure(cloud.url, scanner=lane("left", "0c2e:0b61", 'layout = "de"', kind="hid"))
+    patient = 'layout = "de"\nidle_ms = 2000'  # whoever types here is a process, which may be put to sleep
+    listed.configure(cloud.url, scanner=lane("left", "0c2e:0b61", patient, kind="hid"))
     command = [sys.executable, "-m", "kiosk", "gate", "--config", str(listed.file), "--allow-volatile"]
     with subprocess.Popen(["umockdev-run", *machine._arguments, "--", *command], stderr=subprocess.DEVNULL) as gate:
         try:
